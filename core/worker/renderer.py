@@ -57,9 +57,6 @@ class ModelEntry:
         licence: short name of the weights' licence, for people.
         size: bytes on disk, roughly; checked against free space before a download. 0 = unknown.
         variant: kind of the weight files to take from a hub repository, e.g. "fp16"; empty = the plain ones.
-        prediction: "epsilon", "v_prediction" or "" = what the files themselves say.
-        enabled: offered without being named in the settings' `models`.
-        nsfw: made for such pictures; never offered by a worker that has `nsfw` off.
     """
 
     name: str
@@ -75,9 +72,6 @@ class ModelEntry:
     licence: str = ""
     size: int = 0
     variant: str = ""
-    prediction: str = ""
-    enabled: bool = False
-    nsfw: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
