@@ -1,0 +1,1 @@
+"""The rules of the horde: synchronous functions over an open transaction; whoever calls them owns the transaction."""
