@@ -1,0 +1,178 @@
+"""The values that platforms and conversations exchange: who, where, what was said, and what is answered.
+
+Adapters make events of these in `read.py` and show posts of them in `show.py`; conversations see nothing else of a
+platform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody on a platform."""
+
+    platform: str
+    id: str
+    """The platform's own id, as text; it never changes and is never shown."""
+    name: str
+    is_bot: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something is said: a channel, a room, a direct conversation."""
+
+    platform: str
+    id: str
+    private: bool
+    """Only the person and the bot read along."""
+    nsfw: bool = False
+    """Pictures for adults are welcome here."""
+    thread: str | None = None
+
+
+@dataclass(frozen=True)
+class MessageRef:
+    """One message on its platform; enough to answer, edit or delete it."""
+
+    platform: str
+    place: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, by its bytes, by its address, or both."""
+
+    data: bytes | None = field(default=None, repr=False)
+    url: str | None = None
+    alt: str = ""
+    """What the picture shows, for those who don't see it."""
+    mime: str = "image/webp"
+    width: int = 0
+    """Pixels; 0 = not known."""
+    height: int = 0
+    """Pixels; 0 = not known."""
+    name: str = ""
+    """File name without folders; may be empty."""
+    spoiler: bool = False
+    """Hide it until it is clicked."""
+
+
+class ButtonStyle(StrEnum):
+    """How much a button calls for attention."""
+
+    PLAIN = "plain"
+    """One of several."""
+    PRIMARY = "primary"
+    """What most people want next."""
+    DANGER = "danger"
+    """Cannot be undone."""
+
+
+@dataclass(frozen=True)
+class Button:
+    """Something to press under a post; where a platform has no buttons, its word is offered as a reply instead."""
+
+    label: str
+    action: str
+    """Name of the `@button` that handles it."""
+    arg: str = ""
+    """What the action is about, at most 60 characters: it travels inside the button and survives restarts."""
+    emoji: str | None = None
+    """A reaction with this emoji is read as a press, too."""
+    style: ButtonStyle = ButtonStyle.PLAIN
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far something has come."""
+
+    text: str
+    fraction: float | None = None
+    """0 to 1; None = not known."""
+
+
+@dataclass(frozen=True)
+class Post:
+    """What a conversation says. `fit` makes it suit the platform before it is sent."""
+
+    text: str = ""
+    pictures: tuple[Picture, ...] = ()
+    buttons: tuple[Button, ...] = ()
+    reply_to: MessageRef | None = None
+    content_warning: str | None = None
+    progress: Progress | None = None
+    """Set on a progress message: it is edited while work goes on and deleted when that ends."""
+    about: str | None = None
+    """Id of the request whose pictures these are, so that a button, reaction or reply finds it later."""
+    first_picture: int = 0
+    """Number of the first picture within the request, from 0: `fit` sets it when it splits a post."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A post as it stands on the platform; long ones are several messages."""
+
+    ref: MessageRef
+    refs: tuple[MessageRef, ...] = ()
+    """All its messages, `ref` included; empty = `ref` alone."""
+
+    @property
+    def messages(self) -> tuple[MessageRef, ...]:
+        """All messages of the post, in order."""
+        return self.refs or (self.ref,)
+
+
+@dataclass(frozen=True)
+class Call:
+    """Somebody addressed the bot."""
+
+    key: str
+    """Names the event for ever: the same event delivered twice has the same key."""
+    person: Person
+    place: Place
+    message: MessageRef | None = None
+    """The message to answer."""
+    text: str = ""
+    """The sentence, without the platform's way of addressing the bot; empty when `command` says it all."""
+    command: str | None = None
+    """Name of the command where the platform knows it (slash commands); None = read it from `text`."""
+    args: Mapping[str, object] = field(default_factory=dict[str, object])
+    """Values of the options where the platform knows them: text, numbers, booleans, pictures."""
+    pictures: tuple[Picture, ...] = ()
+    """Attachments."""
+    replied_to: MessageRef | None = None
+    """The message that this one replies to."""
+
+
+@dataclass(frozen=True)
+class Press:
+    """Somebody pressed a button of one of our posts, or replied with its word."""
+
+    key: str
+    action: str
+    arg: str
+    person: Person
+    place: Place
+    message: MessageRef
+    """The post that carries the button."""
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """Somebody put an emoji to a message or took it away."""
+
+    key: str
+    emoji: str
+    added: bool
+    person: Person
+    place: Place
+    target: MessageRef
+
+
+Event = Call | Press | Reaction
