@@ -1,0 +1,73 @@
+"""The renderer that draws with diffusers: `core.worker.renderer.Renderer` for one device.
+
+Lives in the main thread of a device process (`core.worker.process`); models stand on its shelf, `painting`
+does a batch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import torch
+
+from core.errors import Cancelled, OutOfMemory, RenderError
+from core.worker.diffusion.libraries import memory_guarded, overheard, quiet
+from core.worker.diffusion.painting import paint
+from core.worker.diffusion.shelf import Shelf
+from core.worker.renderer import DrawJob, Drawn, ModelEntry, OnStep, Wanted
+
+
+class DiffusionRenderer:
+    """Draws with diffusers pipelines on one device; see the Renderer protocol.
+
+    Args:
+        device: "cpu", "cuda:0", "mps", …
+        threads: CPU threads to use; 0 = as many as there are cores.
+
+    Raises:
+        RenderError: this machine has no such device.
+    """
+
+    def __init__(self, device: str, threads: int) -> None:
+        if device not in (known := self.devices()) and device != "cpu":
+            raise RenderError(f"There is no device {device!r} here; there is {', '.join(known)}.")
+        torch.set_num_threads(threads or os.cpu_count() or 1)
+        with overheard():
+            quiet()
+        self._device = device
+        self._shelf = Shelf(device)
+
+    @staticmethod
+    def devices() -> list[str]:
+        """The devices of this machine, best kind first; what "auto" stands for."""
+        if torch.cuda.is_available():
+            return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+        return ["mps"] if torch.backends.mps.is_available() else ["cpu"]
+
+    def load(self, model: ModelEntry) -> None:
+        """Make a model ready; it stays until others need its room."""
+        self._shelf.load(model)
+
+    def draw(self, jobs: Sequence[DrawJob], *, on_step: OnStep, wanted: Wanted) -> Sequence[Drawn]:
+        """Draw a batch of jobs that are alike but for text, seed and source."""
+        if not jobs:
+            return []
+        try:
+            return self._paint(jobs, on_step, wanted)
+        except Cancelled:
+            return []
+        except OutOfMemory:
+            if not self._shelf.keep_only(jobs[0].model):
+                raise
+        return self.draw(jobs, on_step=on_step, wanted=wanted)
+
+    def close(self) -> None:
+        """Put all models away."""
+        self._shelf.clear()
+
+    def _paint(self, jobs: Sequence[DrawJob], on_step: OnStep, wanted: Wanted) -> Sequence[Drawn]:
+        model = self._shelf.get(jobs[0].model)
+        doing = f"to draw {len(jobs)} x {jobs[0].width} x {jobs[0].height} pixels on {self._device}"
+        with memory_guarded(doing), torch.inference_mode(), overheard():
+            return paint(model, jobs, on_step=on_step, wanted=wanted)
