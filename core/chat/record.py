@@ -63,4 +63,4 @@ def _rich(value: Any) -> Any:  # noqa: ANN401  # any JSON value
             data = fields.pop("data")
             return Picture(data=base64.b64decode(data) if data is not None else None, **fields)
         case _:
-            return cast("Any", value)
+            return value

@@ -1,0 +1,147 @@
+"""`Store`: the bots' memory, one transaction for each verb. Implements `core.chat.memory.Memory` and keeps requests.
+
+Opened by `run_bot.py`, used by dispatch, outbox and `core.generation`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from core.db import Database
+from core.store import messages, requests, talks
+from core.store.requests import RequestRow
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+DAY = 86_400.0
+KEYS_KEPT = 30 * DAY
+"""Seconds for which the key of an answered event is known; no platform delivers an event again after that."""
+POSTS_KEPT = 400 * DAY
+"""Seconds for which messages and requests are known: buttons work for about a year."""
+
+
+class Store:
+    """The memory. Every verb is one transaction and raises StorageFull where the disk has no room."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+
+    @classmethod
+    async def open(cls, url: str, *, clock: Callable[[], float] = time.time) -> Self:
+        """Open the database (`sqlite:///path` or `postgresql://...`), bring its tables up to date, forget what is old.
+
+        Raises:
+            ConfigError: the address is wrong or the file cannot be opened.
+        """
+        database = await Database.open(url)
+        try:
+            await database.upgrade(MIGRATIONS)
+            store = cls(database, clock=clock)
+            await store.forget_old()
+        except BaseException:
+            await database.close()
+            raise
+        return store
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        await self._database.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def begin_talk(self, key: str, *, platform: str, person: str, name: str, event: str) -> bool:
+        """Keep an event before anything is done about it. False: it was seen before."""
+        now = self._clock()
+        values: dict[str, object] = {"key": key, "platform": platform, "event": event, "now": now}
+        return await self._database.write(lambda tx: talks.begin(tx, {**values, "person": person, "name": name}))
+
+    async def hold_talk(self, key: str, *, kind: str, state: str) -> None:
+        """From here on a restart continues at `@resume(kind)` with this state."""
+        await self._database.write(lambda tx: talks.hold(tx, {"key": key, "kind": kind, "state": state}))
+
+    async def end_talk(self, key: str) -> None:
+        """The conversation is over."""
+        now = self._clock()
+        await self._database.write(lambda tx: talks.end(tx, {"key": key, "now": now}))
+
+    async def open_talks(self, platform: str) -> list[talks.TalkRow]:
+        """Conversations a former process left open, oldest first; each read counts as one attempt."""
+        return await self._database.write(lambda tx: talks.take_up(tx, platform))
+
+    async def begin_sending(self, key: str, *, platform: str, place: str) -> messages.SendingRow:
+        """Keep that a message is about to be sent."""
+        now = self._clock()
+        values: dict[str, object] = {"key": key, "platform": platform, "place": place, "now": now}
+        return await self._database.write(lambda tx: messages.begin(tx, values))
+
+    async def end_sending(
+        self,
+        key: str,
+        *,
+        place: str,
+        message: str,
+        person: str = "",
+        about: str | None = None,
+        first_picture: int = 0,
+        buttons: str = "[]",
+    ) -> None:
+        """The message stands there under this id ("" = refused for good)."""
+        values: dict[str, object] = {
+            "key": key,
+            "place": place,
+            "message": message,
+            "person": person,
+            "about": about,
+            "first_picture": first_picture,
+            "buttons": buttons,
+            "now": self._clock(),
+        }
+        await self._database.write(lambda tx: messages.end(tx, values))
+
+    async def sent_post(self, platform: str, place: str, message: str) -> messages.PostRow | None:
+        """A message of ours by its id; None = not ours, or deleted."""
+        values: dict[str, object] = {"platform": platform, "place": place, "message": message}
+        return await self._database.read(lambda tx: messages.standing(tx, values))
+
+    async def recent_posts(self, platform: str, place: str, person: str) -> list[messages.PostRow]:
+        """The last messages of ours to this person there, newest first."""
+        values: dict[str, object] = {"platform": platform, "place": place, "person": person}
+        return await self._database.read(lambda tx: messages.recent(tx, values))
+
+    async def drop_post(self, platform: str, place: str, message: str) -> None:
+        """The message was deleted."""
+        values: dict[str, object] = {"platform": platform, "place": place, "message": message}
+        await self._database.write(lambda tx: messages.drop(tx, values))
+
+    async def keep_request(
+        self, request_id: str, *, kind: str, person: str, place: str, event: str, request: str
+    ) -> RequestRow:
+        """Write a request down before it leaves; the row that is there already where its id was kept before."""
+        values: dict[str, object] = {"id": request_id, "kind": kind, "person": person, "place": place}
+        values |= {"event": event, "request": request, "now": self._clock()}
+        return await self._database.write(lambda tx: requests.keep(tx, values))
+
+    async def request(self, request_id: str) -> RequestRow | None:
+        """A request by its id."""
+        return await self._database.read(lambda tx: requests.find(tx, request_id))
+
+    async def change_request(
+        self, request_id: str, *, state: str | None = None, horde_id: str | None = None, request: str | None = None
+    ) -> bool:
+        """Change what is not None. False: there is no such request."""
+        values: dict[str, object] = {"id": request_id, "state": state, "horde_id": horde_id, "request": request}
+        return await self._database.write(lambda tx: requests.change(tx, values))
+
+    async def forget_old(self) -> None:
+        """Delete keys, messages and requests that nobody can come back to; called when the store is opened."""
+        now = self._clock()
+        await self._database.write(lambda tx: talks.forget(tx, now - KEYS_KEPT))
+        await self._database.write(lambda tx: messages.forget(tx, now - POSTS_KEPT))
+        await self._database.write(lambda tx: requests.forget(tx, now - POSTS_KEPT))

@@ -1,0 +1,69 @@
+"""The tables of bots.db, final in shape; `migrations` makes them, the rest of this room reads and writes them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text
+
+METADATA = MetaData()
+
+PEOPLE = Table(
+    "people",
+    METADATA,
+    Column("platform", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("first_seen", Float, nullable=False),
+    Column("last_seen", Float, nullable=False),
+)
+"""Everybody who ever addressed a bot."""
+
+TALKS = Table(
+    "talks",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("platform", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("kind", Text),
+    Column("state", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("begun", Float, nullable=False),
+    Column("ended", Float),
+)
+"""Events: those not ended are taken up after a restart, the others only stand against being delivered twice."""
+
+MESSAGES = Table(
+    "messages",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("platform", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("message", Text),
+    Column("person", Text, nullable=False),
+    Column("about", Text),
+    Column("first_picture", Integer, nullable=False),
+    Column("buttons", Text, nullable=False),
+    Column("begun", Float, nullable=False),
+    Column("sent", Float),
+)
+"""The outbox and what stands: message NULL = under way, "" = refused or deleted."""
+
+REQUESTS = Table(
+    "requests",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("horde_id", Text),
+    Column("state", Text, nullable=False),
+    Column("created", Float, nullable=False),
+)
+"""What was asked of the horde."""
+
+_OPEN = TALKS.c.ended.is_(None)
+Index("talks_open", TALKS.c.platform, TALKS.c.begun, sqlite_where=_OPEN, postgresql_where=_OPEN)
+Index("messages_standing", MESSAGES.c.platform, MESSAGES.c.place, MESSAGES.c.message)
+Index("messages_recent", MESSAGES.c.platform, MESSAGES.c.place, MESSAGES.c.person, MESSAGES.c.sent)
+Index("requests_state", REQUESTS.c.state, REQUESTS.c.created)
