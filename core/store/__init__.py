@@ -1,6 +1,6 @@
 """The bots' memory in a database of their own: events, messages, people, requests. It survives restarts.
 
-Implements the protocol of `core.chat.memory` with primitive types only; `core.generation` keeps its requests here.
+Implements the protocol of `core.chat.memory` with primitive types only; the conversations' requests are kept here, too.
 """
 
 from core.store.memory import Store

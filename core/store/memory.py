@@ -1,6 +1,7 @@
-"""`Store`: the bots' memory, one transaction for each verb. Implements `core.chat.memory.Memory` and keeps requests.
+"""`Store`: the bots' memory, one transaction for each verb. Implements `core.chat.memory.Memory` and
+`core.house.requests.Requests`.
 
-Opened by `run_bot.py`, used by dispatch, outbox and `core.generation`.
+Opened by `run_bot.py`, used by dispatch, outbox and, as `house.requests`, by the conversations.
 """
 
 from __future__ import annotations
@@ -120,24 +121,19 @@ class Store:
         values: dict[str, object] = {"platform": platform, "place": place, "message": message}
         await self._database.write(lambda tx: messages.drop(tx, values))
 
-    async def keep_request(
-        self, request_id: str, *, kind: str, person: str, place: str, event: str, request: str
-    ) -> RequestRow:
-        """Write a request down before it leaves; the row that is there already where its id was kept before."""
-        values: dict[str, object] = {"id": request_id, "kind": kind, "person": person, "place": place}
-        values |= {"event": event, "request": request, "now": self._clock()}
-        return await self._database.write(lambda tx: requests.keep(tx, values))
+    async def keep_request(self, request_id: str, *, platform: str, person: str, wish: str, now: float) -> None:
+        """Write a new request down, open; one of that id that is there already stays as it is."""
+        values: dict[str, object] = {"id": request_id, "platform": platform, "person": person}
+        await self._database.write(lambda tx: requests.keep(tx, {**values, "wish": wish, "now": now}))
 
     async def request(self, request_id: str) -> RequestRow | None:
         """A request by its id."""
         return await self._database.read(lambda tx: requests.find(tx, request_id))
 
-    async def change_request(
-        self, request_id: str, *, state: str | None = None, horde_id: str | None = None, request: str | None = None
-    ) -> bool:
-        """Change what is not None. False: there is no such request."""
-        values: dict[str, object] = {"id": request_id, "state": state, "horde_id": horde_id, "request": request}
-        return await self._database.write(lambda tx: requests.change(tx, values))
+    async def change_request(self, request_id: str, *, wish: str | None = None, state: str | None = None) -> None:
+        """Change what is not None; a request that is done stays done."""
+        values: dict[str, object] = {"id": request_id, "wish": wish, "state": state}
+        await self._database.write(lambda tx: requests.change(tx, values))
 
     async def forget_old(self) -> None:
         """Delete keys, messages and requests that nobody can come back to; called when the store is opened."""

@@ -51,19 +51,16 @@ REQUESTS = Table(
     "requests",
     METADATA,
     Column("id", Text, primary_key=True),
-    Column("kind", Text, nullable=False),
+    Column("platform", Text, nullable=False),
     Column("person", Text, nullable=False),
-    Column("place", Text, nullable=False),
-    Column("event", Text, nullable=False),
-    Column("request", Text, nullable=False),
-    Column("horde_id", Text),
+    Column("wish", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("created", Float, nullable=False),
 )
-"""What was asked of the horde."""
+"""What people asked to be drawn."""
 
 _OPEN = TALKS.c.ended.is_(None)
 Index("talks_open", TALKS.c.platform, TALKS.c.begun, sqlite_where=_OPEN, postgresql_where=_OPEN)
 Index("messages_standing", MESSAGES.c.platform, MESSAGES.c.place, MESSAGES.c.message)
 Index("messages_recent", MESSAGES.c.platform, MESSAGES.c.place, MESSAGES.c.person, MESSAGES.c.sent)
-Index("requests_state", REQUESTS.c.state, REQUESTS.c.created)
+Index("requests_created", REQUESTS.c.created)

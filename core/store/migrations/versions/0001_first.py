@@ -51,16 +51,13 @@ def upgrade() -> None:
     op.create_table(
         "requests",
         sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("platform", sa.Text, nullable=False),
         sa.Column("person", sa.Text, nullable=False),
-        sa.Column("place", sa.Text, nullable=False),
-        sa.Column("event", sa.Text, nullable=False),
-        sa.Column("request", sa.Text, nullable=False),
-        sa.Column("horde_id", sa.Text),
+        sa.Column("wish", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("created", sa.Float, nullable=False),
     )
-    op.create_index("requests_state", "requests", ["state", "created"])
+    op.create_index("requests_created", "requests", ["created"])
 
 
 def downgrade() -> None:
