@@ -39,6 +39,8 @@ STATS_TEXT_MODELS = f"{API}/stats/text/models"
 SWAGGER = "/api/swagger.json"
 SERVICE_INFO = "/.well-known/serviceinfo"
 
+OURS_HEALTH = f"{OURS}/health"
 OURS_PROGRESS = f"{OURS}/generate/progress"
-OURS_EVENTS = f"{OURS}/generate/events/{{id}}"
-OURS_BLOB = f"{OURS}/blobs/{{key}}"
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+"""Header: the same key with the same account means the same request (kudos/transfer; ours: generate/async too)."""
