@@ -10,6 +10,7 @@ import os
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -45,7 +46,7 @@ def overheard() -> Generator[None]:
             yield
         finally:
             for warning in heard:
-                _logger.debug("library_warned", kind=warning.category.__name__, text=str(warning.message)[:300])
+                _pass_on(warning.category.__name__, str(warning.message)[:300])
 
 
 @contextmanager
@@ -67,6 +68,11 @@ def memory_guarded(doing: str) -> Generator[None]:
             raise
         release_cached()
         raise OutOfMemory(f"There was not enough memory {doing}.") from error
+
+
+@cache  # once is enough for what is said at every step
+def _pass_on(kind: str, text: str) -> None:
+    _logger.debug("library_warned", kind=kind, text=text)
 
 
 def release_cached() -> None:

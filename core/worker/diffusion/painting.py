@@ -28,6 +28,7 @@ from core.worker.renderer import DrawJob, Drawn, OnStep, Wanted
 
 _STRENGTH = {Start.PICTURE: 0.75, Start.MASK: 1.0}
 _HIRES_STRENGTH = 0.65
+_NO_NEED = "left out, it would change nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,11 @@ def paint(model: Loaded, jobs: Sequence[DrawJob], *, on_step: OnStep, wanted: Wa
     batch = _Batch(model, jobs, prompts.encode(model.pipe, jobs, model.entry.family), watch)
     with seamless([model.pipe.unet, model.pipe.vae]) if like.tiling else nullcontext():
         images = _in_two_passes(batch, plan) if two_passes else _pass(batch, plan.drawn, starts, like.steps)
+    common = _notes(like, plan) | ({"hires_fix": _NO_NEED} if like.hires_fix and not two_passes else {})
     verdicts = safety.judge(model.guard, jobs, images)
     finished = zip(jobs, images, verdicts, starts, batch.wording.notes, strict=True)
     return [
-        _finish(job, image, verdict, start, plan, _notes(like, plan) | dict(notes))
+        _finish(job, image, verdict, start, plan, common | dict(notes))
         for job, image, verdict, start, notes in finished
         if wanted(job.id)
     ]
