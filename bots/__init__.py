@@ -1,0 +1,9 @@
+"""The conversations: one module for each thing a person can do, whatever the platform.
+
+`run_bot.py` hands `REPERTOIRE` to the dispatcher and to every adapter.
+"""
+
+from bots import again, help, imagine, status, stop, styles  # noqa: A004  # a conversation of its own
+from core.chat.command import Repertoire
+
+REPERTOIRE = Repertoire(imagine, again, stop, status, styles, help)

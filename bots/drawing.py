@@ -1,0 +1,100 @@
+"""From a wish to the pictures in the chat: what `imagine`, `again` and `variation` have in common.
+
+The request is written down before anything leaves; from then on a restart goes on at `deliver`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+
+from bots.card import finished_post, running_buttons
+from core.chat.talk import Chat
+from core.errors import LargesseError, NotFound
+from core.generation import Glimpse, Outcome, Ticket, Wish, fulfil, take_order
+from core.house import House, RequestState
+
+RESUME = "drawing"
+"""Kind under which an unfinished request is held over a restart."""
+
+
+async def draw(chat: Chat[House], wish: Wish) -> None:
+    """Order what is wished for and show it."""
+    house = chat.house
+    order = await take_order(house, wish, nsfw=chat.place.nsfw)
+    ticket = Ticket.of(wish, order, event=chat.key, now=house.clock())
+    await house.requests.keep_request(
+        ticket.id,
+        platform=chat.person.platform,
+        person=chat.person.id,
+        wish=remember(wish),
+        now=ticket.begun,
+    )
+    notebook = _Notes(chat, ticket.id)
+    await notebook.keep(ticket)
+    await deliver(chat, ticket)
+
+
+async def deliver(chat: Chat[House], ticket: Ticket) -> None:
+    """Follow a request to its end and show what came of it; the buttons find it by its id afterwards."""
+
+    async def tell(glimpse: Glimpse) -> None:
+        await chat.progress(glimpse.text, glimpse.fraction, buttons=running_buttons(ticket.id))
+
+    try:
+        outcome = await fulfil(chat.house, ticket, _Notes(chat, ticket.id), tell=tell)
+    except LargesseError:
+        await chat.house.requests.change_request(ticket.id, state=RequestState.DONE)
+        raise
+    drawn = _as_drawn(ticket, outcome)
+    await chat.house.requests.change_request(ticket.id, wish=remember(ticket.wish, drawn))
+    await chat.reply(finished_post(ticket, outcome) if outcome.pictures else "I stopped it; nothing was drawn.")
+    await chat.house.requests.change_request(ticket.id, state=RequestState.DONE)
+
+
+def remember(asked: Wish, drawn: Wish | None = None) -> str:
+    """What the memory keeps of a request, as JSON: the wish as asked for, and with what was used to draw it."""
+    return json.dumps({"asked": asdict(asked), "drawn": asdict(drawn or asked)})
+
+
+async def recall(house: House, request_id: str) -> tuple[Wish, Wish]:
+    """The wish of a former request, as asked for and as drawn.
+
+    Raises:
+        NotFound: nothing is known of it any more.
+    """
+    request = await house.requests.request(request_id)
+    if request is None:
+        raise NotFound("I no longer know how that picture was made. Please write the words again.")
+    kept = json.loads(request.wish)
+    return Wish(**kept["asked"]), Wish(**kept["drawn"])
+
+
+def _as_drawn(ticket: Ticket, outcome: Outcome) -> Wish:
+    """The wish with everything that was left open filled in: asking for it draws the same picture."""
+    params = ticket.wanted.params
+    first = outcome.pictures[0] if outcome.pictures else None
+    return replace(
+        ticket.wish,
+        seed=first.seed if first else params.seed,
+        model=first.model if first else ticket.wish.model,
+        size=f"{params.width}x{params.height}",
+        steps=params.steps,
+        guidance=params.cfg_scale,
+        sampler=params.sampler_name.value,
+    )
+
+
+@dataclass(frozen=True)
+class _Notes:
+    """Writes a ticket into the chat's memory; implements `core.generation.Notebook`."""
+
+    chat: Chat[House]
+    request_id: str
+
+    async def keep(self, ticket: Ticket) -> None:
+        await self.chat.hold(RESUME, ticket.to_json())
+
+    async def taken_back(self) -> bool:
+        request = await self.chat.house.requests.request(self.request_id)
+        return request is not None and request.state == RequestState.TAKEN_BACK

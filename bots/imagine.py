@@ -1,0 +1,82 @@
+"""Draw a picture: the conversation that everything else is there for.
+
+The person's options become a `Wish`; `drawing` orders it and shows what comes of it, also after a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from bots.drawing import RESUME, deliver, draw
+from core.chat.command import Opt, command, resume, suggestions
+from core.chat.talk import Chat
+from core.generation import SAMPLERS, SHAPE_WORDS, Ticket, Wish
+from core.house import House
+
+
+@command("imagine", default=True, aliases=("draw",))
+async def imagine(
+    chat: Chat[House],
+    prompt: Annotated[str, Opt("What to draw", example="a red apple on a blue background")],
+    *,
+    negative: Annotated[str | None, Opt("What not to draw", aliases=("no",), example="people, text")] = None,
+    style: Annotated[str | None, Opt("A named look", suggest="styles", example="watercolour")] = None,
+    size: Annotated[
+        str | None, Opt("Width x height, or a shape such as portrait", suggest="sizes", example="512x768")
+    ] = None,
+    seed: Annotated[str | None, Opt("Draws the same picture again", example="1234")] = None,
+    steps: Annotated[int | None, Opt("How long to work on it", ge=1, le=500, example="30")] = None,
+    guidance: Annotated[
+        float | None, Opt("How closely to follow the words", ge=0, le=100, aliases=("cfg", "scale"), example="7")
+    ] = None,
+    sampler: Annotated[str | None, Opt("How noise becomes a picture", suggest="samplers", example="k_euler")] = None,
+    n: Annotated[int, Opt("How many pictures", ge=1, le=20, aliases=("amount", "count"), example="2")] = 1,
+    model: Annotated[str | None, Opt("Which model draws", suggest="models")] = None,
+) -> None:
+    """Draw a picture."""
+    wish = Wish(
+        prompt=prompt,
+        negative=negative,
+        style=style,
+        size=size,
+        seed=seed,
+        steps=steps,
+        guidance=guidance,
+        sampler=sampler,
+        n=n,
+        model=model,
+    )
+    await draw(chat, wish)
+
+
+@resume(RESUME)
+async def go_on(chat: Chat[House], state: Mapping[str, Any]) -> None:
+    """After a restart: the request is with the horde already, or is sent again under the same key."""
+    await deliver(chat, Ticket.from_json(state))
+
+
+@suggestions("styles")
+async def style_names(house: House) -> Sequence[str]:
+    """The named looks."""
+    return list(house.styles.styles)
+
+
+@suggestions("models")
+async def model_names(house: House) -> Sequence[str]:
+    """The models that the horde offered when last asked."""
+    return house.offer.names()
+
+
+@suggestions("samplers")
+async def sampler_names(house: House) -> Sequence[str]:
+    """All samplers of the contract, whatever the house."""
+    del house
+    return SAMPLERS
+
+
+@suggestions("sizes")
+async def size_words(house: House) -> Sequence[str]:
+    """Shapes, measured by what the model is at its best with."""
+    del house
+    return SHAPE_WORDS

@@ -1,0 +1,40 @@
+"""Taking a request back, and taking pictures away again: only for the person who asked for them."""
+
+from __future__ import annotations
+
+from core.chat.command import button
+from core.chat.talk import Chat
+from core.chat.types import Press
+from core.errors import NotAllowed, NotFound
+from core.house import House, Remembered, RequestState
+
+
+@button("cancel", words=("cancel", "stop"))
+async def cancel(chat: Chat[House], press: Press) -> None:
+    """Stop a request; the conversation that follows it shows what was finished by then."""
+    request = await _own(chat, press, "stop")
+    if request.state == RequestState.DONE:
+        raise NotFound("That is finished already.")
+    await chat.house.requests.change_request(press.arg, state=RequestState.TAKEN_BACK)
+
+
+@button("delete", words=("delete",))
+async def delete(chat: Chat[House], press: Press) -> None:
+    """Remove the pictures of a request from this place."""
+    await _own(chat, press, "delete")
+    await chat.delete(press.message)
+
+
+async def _own(chat: Chat[House], press: Press, verb: str) -> Remembered:
+    """The request behind the button.
+
+    Raises:
+        NotAllowed: it is somebody else's.
+        NotFound: it is not known any more.
+    """
+    request = await chat.house.requests.request(press.arg)
+    if request is None:
+        raise NotFound("I no longer know that request.")
+    if (request.platform, request.person) != (press.person.platform, press.person.id):
+        raise NotAllowed(f"Only the person who asked for this picture can {verb} it.")
+    return request

@@ -1,0 +1,263 @@
+"""A request from the moment it is written down to its pictures: sent once, followed, fetched, or given up in words.
+
+Second half of step 4 and step 11 of a picture's way. Everything that a restart needs is in the `Ticket`, which is
+written down before each thing that leaves; `fulfil` starts from whatever the ticket says has happened already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Protocol, Self, TypeVar
+
+from core import log
+from core.contract.generate import CheckResponse, GenerateRequest, Generation, StatusResponse
+from core.errors import HordeError, HordeUnavailable, LargesseError, NotFound, RenderError, TooMany
+from core.generation.order import Order, Wish
+from core.generation.progress import Glimpse, Stage, duration, seen
+from core.generation.sizes import Size
+from core.house import House
+
+Answer = TypeVar("Answer")
+
+FIRST_LOOK, SLOWEST_LOOK = 0.2, 2.0
+"""Seconds between two looks at a request: quick at first, slower while nothing happens."""
+
+_log = log.get(__name__)
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """One request and all that must survive a restart; `begun` in seconds since 1970."""
+
+    id: str
+    """Ours, for buttons and the memory."""
+    wish: Wish
+    request: dict[str, Any]
+    """What goes over the wire, as JSON."""
+    style: str | None
+    notes: tuple[str, ...]
+    begun: float
+    key: str
+    """Makes sending it twice harmless: the same key is the same request for the horde."""
+    horde_id: str | None = None
+    """The horde's name for it, None until it was accepted."""
+    losses: int = 0
+    """How often the horde lost it."""
+
+    @classmethod
+    def of(cls, wish: Wish, order: Order, *, event: str, now: float) -> Self:
+        """A new ticket; one event of a chat always has the same one. `now` in seconds since 1970."""
+        name = uuid.uuid5(uuid.NAMESPACE_OID, event).hex
+        return cls(name, wish, order.request.wire(), order.style, order.notes, now, key=name)
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> Self:
+        """The ticket that `to_json` wrote down."""
+        values: dict[str, Any] = {**state, "wish": Wish(**state["wish"]), "notes": tuple(state["notes"])}
+        return cls(**values)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+    @property
+    def wanted(self) -> GenerateRequest:
+        """The request as the contract has it."""
+        return GenerateRequest.read(self.request)
+
+    @property
+    def size(self) -> Size:
+        """How large the pictures are."""
+        return Size(self.request["params"]["width"], self.request["params"]["height"])
+
+    @property
+    def total(self) -> int:
+        """How many pictures were asked for."""
+        return int(self.request["params"]["n"])
+
+
+class Notebook(Protocol):
+    """Where a ticket is written down, and where the person's change of mind is read."""
+
+    async def keep(self, ticket: Ticket) -> None:
+        """Write the ticket down; it is safe when this returns."""
+        ...
+
+    async def taken_back(self) -> bool:
+        """Whether the person does not want the request any more."""
+        ...
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One finished picture: webp bytes, the seed that draws it again, and who drew it with which model."""
+
+    picture: bytes = field(repr=False)
+    seed: str
+    model: str
+    worker: str
+    censored: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a request ended: the pictures there are (perhaps fewer than asked for), kudos paid, seconds it took."""
+
+    pictures: tuple[Drawn, ...]
+    asked: int
+    kudos: float
+    seconds: float
+    taken_back: bool
+
+
+Tell = Callable[[Glimpse], Awaitable[None]]
+
+
+async def fulfil(house: House, ticket: Ticket, notebook: Notebook, *, tell: Tell) -> Outcome:
+    """Bring a request to its end, from wherever the ticket says it stands.
+
+    Raises:
+        RenderError: the workers failed and there is no picture at all.
+        HordeError: the horde refused, lost the request twice, or did not manage in the time allowed.
+        UserError: the horde said what is wrong with the request.
+    """
+    tracking = _Tracking(house, ticket, notebook, tell)
+    patience = max(0.0, ticket.begun + house.settings.give_up_after - house.clock())
+    try:
+        async with asyncio.timeout(patience):
+            return await tracking.run()
+    except TimeoutError:
+        await tracking.abandon()
+        waited = duration(house.settings.give_up_after)
+        raise HordeError(f"I gave up after {waited}: nobody drew it in that time. Please try again later.") from None
+
+
+class _Tracking:
+    """One request being followed; the ticket grows as things happen."""
+
+    def __init__(self, house: House, ticket: Ticket, notebook: Notebook, tell: Tell) -> None:
+        self.house, self.ticket, self.notebook, self.tell = house, ticket, notebook, tell
+        self.away = False
+        self.pause = FIRST_LOOK
+        self.glimpse: Glimpse | None = None
+        self.reason = ""
+
+    async def run(self) -> Outcome:
+        while True:
+            if self.ticket.horde_id is None and not await self._send():
+                return self._outcome((), kudos=0.0, taken_back=True)
+            try:
+                return await self._until_done(str(self.ticket.horde_id))
+            except NotFound:
+                await self._lost()
+
+    async def abandon(self) -> None:
+        """Tell the horde that nobody waits any more, so that nothing is drawn and paid in vain."""
+        if self.ticket.horde_id is not None:
+            try:
+                await self.house.horde.cancel(self.ticket.horde_id)
+            except LargesseError as error:
+                _log.warning("request_not_cancelled", request=self.ticket.horde_id, reason=error.code)
+
+    async def _send(self) -> bool:
+        """Hand the request over; False where the person took it back before the horde had it."""
+        await self._show(Glimpse(Stage.SENDING, total=self.ticket.total))
+        while not await self.notebook.taken_back():
+            asked = self.house.horde.generate(self.ticket.wanted, idempotency_key=self.ticket.key)
+            if answer := await self._ask(asked, HordeUnavailable):
+                self.reason = answer.message or ""
+                self.ticket = replace(self.ticket, horde_id=answer.id)
+                await self.notebook.keep(self.ticket)
+                return True
+            await self._rest()
+        return False
+
+    async def _until_done(self, horde_id: str) -> Outcome:
+        horde = self.house.horde
+        while True:
+            taken_back = await self.notebook.taken_back()
+            if not taken_back and (check := await self._ask(horde.check(horde_id), HordeUnavailable, TooMany)):
+                if check.done or check.faulted:
+                    return await self._collect(horde_id, taken_back=False)
+                await self._report(check)
+            if taken_back:
+                return await self._collect(horde_id, taken_back=True)
+            await self._rest()
+
+    async def _ask(self, question: Awaitable[Answer], *bearable: type[LargesseError]) -> Answer | None:
+        """An answer, or None where the horde is away for now: said once, and asked again by whoever asked."""
+        try:
+            answer = await question
+        except bearable as error:
+            if not self.away:
+                self.away = True
+                _log.info("horde_away", request=self.ticket.horde_id, reason=error.code)
+                await self._show(Glimpse(Stage.AWAY, total=self.ticket.total))
+            self.pause = max(self.pause, getattr(error, "retry_after", None) or 0.0)
+            return None
+        self.away = False
+        return answer
+
+    async def _rest(self) -> None:
+        """Wait before the next look, longer each time that nothing happened."""
+        await asyncio.sleep(self.pause)
+        self.pause = min(SLOWEST_LOOK, self.pause * 1.3)
+
+    async def _report(self, check: CheckResponse) -> None:
+        glimpse = replace(seen(check, total=self.ticket.total), reason=self.reason)
+        if glimpse != self.glimpse:
+            self.pause = FIRST_LOOK
+            await self._show(glimpse)
+
+    async def _show(self, glimpse: Glimpse) -> None:
+        self.glimpse = glimpse
+        await self.tell(glimpse)
+
+    async def _lost(self) -> None:
+        """The horde knows nothing of the request (any more): send it once more, under a key written down first."""
+        if self.ticket.losses and not await self.notebook.taken_back():
+            raise HordeError("The horde lost the request twice. Please ask again in a while.")
+        _log.warning("request_lost", request=self.ticket.horde_id)
+        self.ticket = replace(self.ticket, key=uuid.uuid4().hex, horde_id=None, losses=1)
+        await self.notebook.keep(self.ticket)
+
+    async def _collect(self, horde_id: str, *, taken_back: bool) -> Outcome:
+        """Take what is finished; the horde is asked for it until it answers."""
+        horde = self.house.horde
+        await self._show(Glimpse(Stage.LANDING, total=self.ticket.total))
+        while True:
+            question = horde.cancel(horde_id) if taken_back else horde.status(horde_id)
+            if status := await self._ask(question, HordeUnavailable, TooMany):
+                break
+            await self._rest()
+        pictures = [picture for each in status.generations if (picture := await self._fetch(each))]
+        if not pictures and not taken_back:
+            raise RenderError(_why_none(status))
+        return self._outcome(tuple(pictures), kudos=status.kudos, taken_back=taken_back)
+
+    async def _fetch(self, generation: Generation) -> Drawn | None:
+        """One picture at once, for its address expires; None where it is gone already."""
+        while True:
+            try:
+                data = await self._ask(self.house.horde.fetch_picture(generation.img), HordeUnavailable, TooMany)
+            except LargesseError as error:
+                _log.warning("picture_lost", generation=generation.id, reason=error.code)
+                return None
+            if data is not None:
+                return Drawn(data, generation.seed, generation.model, generation.worker_name, generation.censored)
+            await self._rest()
+
+    def _outcome(self, pictures: tuple[Drawn, ...], *, kudos: float, taken_back: bool) -> Outcome:
+        seconds = max(0.0, self.house.clock() - self.ticket.begun)
+        return Outcome(pictures, self.ticket.total, kudos, seconds, taken_back)
+
+
+def _why_none(status: StatusResponse) -> str:
+    if status.faulted:
+        return "The workers tried and failed. Please ask again, perhaps for a smaller picture or fewer steps."
+    if status.generations:
+        return "The picture was drawn but could not be fetched. Please ask again."
+    return "The horde finished the request without a picture. Please ask again."

@@ -1,0 +1,78 @@
+"""The house: everything a conversation may use besides the chat itself, made in one place (`open_house`).
+
+Stands between the rooms that do one thing (client, store, styles) and those that use them together (`core.generation`,
+`bots/`). `run_bot.py` opens it, the dispatcher hands it to every conversation as `chat.house`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from core.client.horde import HordeClient
+from core.client.transport import Patience
+from core.house.offer import Offer
+from core.house.requests import Remembered, Requests, RequestState
+from core.house.styles import Styles, load_styles
+from core.house.words import Vocabulary, load_vocabulary
+from core.settings import Bots
+
+__all__ = ["House", "Remembered", "RequestState", "Requests", "open_house"]
+
+CLIENT_NAME, CLIENT_VERSION = "Largesse", "0.1.0"
+_PATIENCE = Patience(attempts=3, first_wait=0.3, longest_wait=5.0)
+"""Short: whoever follows a request tries on by itself, and people want to be told soon that the horde is away."""
+
+
+@dataclass(frozen=True)
+class House:
+    """What conversations stand on."""
+
+    horde: HordeClient
+    """The horde that draws, wherever it is."""
+    offer: Offer
+    """The models it offers right now."""
+    requests: Requests
+    """What was asked for, for as long as its buttons may be pressed."""
+    styles: Styles
+    """The named looks."""
+    words: Vocabulary | None
+    """What the bundled model can draw, where that is known."""
+    settings: Bots
+    """Limits and defaults of the conversations."""
+    clock: Callable[[], float]
+    """Seconds since 1970."""
+
+
+@asynccontextmanager
+async def open_house(
+    settings: Bots,
+    requests: Requests,
+    *,
+    horde_url: str,
+    api_key: SecretStr,
+    also_trusted: tuple[str, ...] = (),
+    clock: Callable[[], float] = time.time,
+) -> AsyncGenerator[House]:
+    """Make the house and close what it opened.
+
+    Args:
+        settings: the section `[bots]`.
+        requests: the bots' memory, opened by the caller.
+        horde_url: the coordinator, found out by the caller (the setting may say "the bundled one").
+        api_key: the key of the bots' account there, likewise.
+        also_trusted: other addresses of the same coordinator, where its pictures may lie.
+        clock: seconds since 1970.
+
+    Raises:
+        ConfigError: the styles file cannot be used.
+    """
+    styles = load_styles(settings.styles_file)
+    words = load_vocabulary(styles.vocabulary)
+    agent = f"{CLIENT_NAME}:{CLIENT_VERSION}:{settings.contact or 'unknown'}"
+    async with HordeClient(horde_url, api_key, agent, patience=_PATIENCE, also_trusted=also_trusted) as horde:
+        yield House(horde, Offer(horde, clock=clock), requests, styles, words, settings, clock)
