@@ -1,0 +1,166 @@
+"""The lanes of the queue: statements over them, and what a process remembers about their heads.
+
+A lane is a distinct combination of what workers filter by; a request stands in one lane for each model it names (and
+worker it asks for). For every lane that may hold something the process knows a bound: no request in it has a smaller
+rank. A pop looks only at lanes its worker serves, smallest bound first, so its cost depends on neither the length of
+the queue nor on what does not fit. Bounds are only ever too small (that costs a look), never too large (that would hide
+a request): they fall when a request enters, rise when a look found a later head, and another process's writes make this
+one load them anew, at once on SQLite and within `RELOAD_SECONDS` on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from core.db import Reading, Row, Statement, Writing
+
+RELOAD_SECONDS = 1.0
+PROBES = (1, 4, 16)
+PAGE = 32
+
+_LOAD = Statement("SELECT l.id, l.key, (SELECT min(q.rank) FROM queue q WHERE q.lane_id = l.id) FROM lanes l")
+_FIND = Statement("SELECT id FROM lanes WHERE key = :key")
+_ADD = Statement("INSERT INTO lanes (key) VALUES (:key) ON CONFLICT (key) DO NOTHING RETURNING id")
+_ENTER = Statement("INSERT INTO queue (lane_id, rank, request_id) VALUES (:lane, :rank, :request)")
+_LEAVE = Statement("DELETE FROM queue WHERE lane_id = :lane AND rank = :rank AND request_id = :request")
+_HEAD = (
+    "SELECT * FROM (SELECT lane_id, rank, request_id FROM queue WHERE lane_id = :lane{0} "
+    "ORDER BY lane_id, rank, request_id LIMIT 1) AS head{0}"
+)
+_HEADS = {size: Statement(" UNION ALL ".join(_HEAD.format(place) for place in range(size))) for size in PROBES}
+_NEXT = Statement(
+    "SELECT rank, request_id FROM queue WHERE lane_id = :lane AND (rank, request_id) > (:rank, :request) "
+    "ORDER BY rank, request_id LIMIT :limit"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LaneKey:
+    """What all requests of a lane have in common, as far as workers filter by it."""
+
+    model: str
+    """Empty = any model will do."""
+    pixels: int
+    """Upper end of the size class, width x height."""
+    needs: frozenset[str]
+    """What the worker must be able and willing to do."""
+    worker: str
+    """Only this worker; empty = any."""
+    patient: bool
+    """Extra slow workers may take it."""
+
+    def text(self) -> str:
+        """The row of this lane; one lane, one text."""
+        return json.dumps([self.model, self.pixels, sorted(self.needs), self.worker, self.patient])
+
+    @classmethod
+    def parse(cls, text: str) -> LaneKey:
+        """The lane of such a row."""
+        model, pixels, needs, worker, patient = json.loads(text)
+        return cls(model, pixels, frozenset(needs), worker, patient)
+
+
+class Lanes:
+    """All lanes and the bounds of their heads, as this process knows them."""
+
+    def __init__(self) -> None:
+        self.keys: dict[int, LaneKey] = {}
+        """Every lane; only ever grows, in order of arrival here."""
+        self.heads: dict[int, int] = {}
+        """Lane → smallest rank that may stand there; a lane that is missing is empty."""
+        self._ids: dict[LaneKey, int] = {}
+        self._epochs: dict[int, int] = {}
+        self._seen: int | None = None
+        self._loaded_at = float("-inf")
+
+    def refresh(self, tx: Reading, now: float) -> None:
+        """Learn what other processes did."""
+        version = tx.foreign_writes()
+        if version is None:
+            if now - self._loaded_at < RELOAD_SECONDS:
+                return
+        elif version == self._seen:
+            return
+        before = dict(self._epochs)
+        for lane, text, head in tx.all(_LOAD):
+            if lane not in self.keys:
+                self._learn(lane, LaneKey.parse(text))
+            self._set(lane, head, before.get(lane, 0))
+        self._seen, self._loaded_at = version, now
+
+    def _learn(self, lane: int, key: LaneKey) -> None:
+        self._ids[key] = lane
+        self.keys[lane] = key
+
+    def _set(self, lane: int, head: int | None, epoch: int) -> None:
+        """Believe a head that was looked up at `epoch`, unless something entered the lane since."""
+        if self._epochs.get(lane, 0) != epoch:
+            if head is not None:
+                self.heads[lane] = min(head, self.heads.get(lane, head))
+        elif head is None:
+            self.heads.pop(lane, None)
+        else:
+            self.heads[lane] = head
+
+    def ids(self, tx: Writing, keys: Iterable[LaneKey]) -> list[int]:
+        """The numbers of some lanes, made where they are new."""
+        return [self._ids.get(key) or self._make(tx, key) for key in keys]
+
+    def _make(self, tx: Writing, key: LaneKey) -> int:
+        text = {"key": key.text()}
+        lane: int = tx.value(_ADD, text) or tx.value(_FIND, text)
+        tx.after_commit(lambda: self._learn(lane, key))
+        return lane
+
+    def enter(self, tx: Writing, request: str, rank: int, lanes: Collection[int]) -> None:
+        """Put a request into its lanes."""
+        tx.run_many(_ENTER, [{"lane": lane, "rank": rank, "request": request} for lane in lanes])
+        self._entered(lanes, rank)  # for the rest of this transaction; a bound that is too small does no harm
+        tx.after_commit(lambda: self._entered(lanes, rank))  # again: others may have looked before it was visible
+
+    def _entered(self, lanes: Collection[int], rank: int) -> None:
+        for lane in lanes:
+            self.heads[lane] = min(rank, self.heads.get(lane, rank))
+            self._epochs[lane] = self._epochs.get(lane, 0) + 1
+
+    def leave(self, tx: Writing, request: str, rank: int, lanes: Collection[int]) -> None:
+        """Take a request out of its lanes; bounds stay valid by themselves."""
+        tx.run_many(_LEAVE, [{"lane": lane, "rank": rank, "request": request} for lane in lanes])
+
+    def walk(self, tx: Writing, lanes: Iterable[int]) -> Iterator[tuple[int, str]]:
+        """Rank and id of everything that waits in some lanes, best first, each request once."""
+        bounds = [(self.heads[lane], lane) for lane in lanes if lane in self.heads]
+        heapq.heapify(bounds)
+        rows: list[tuple[int, str, int]] = []
+        probes = iter((*PROBES, *(PROBES[-1] for _ in bounds)))
+        seen: set[str] = set()
+        while bounds or rows:
+            if bounds and (not rows or bounds[0][0] <= rows[0][0]):
+                chosen = [heapq.heappop(bounds)[1] for _ in range(min(next(probes), len(bounds)))]
+                for lane, rank, request in self._probe(tx, chosen):
+                    heapq.heappush(rows, (rank, request, lane))
+                continue
+            rank, request, lane = heapq.heappop(rows)
+            if request not in seen:
+                seen.add(request)
+                yield rank, request
+            if not any(row[2] == lane for row in rows):
+                for row in tx.all(_NEXT, {"lane": lane, "rank": rank, "request": request, "limit": PAGE}):
+                    heapq.heappush(rows, (row[0], row[1], lane))
+
+    def _probe(self, tx: Writing, lanes: list[int]) -> list[Row]:
+        """Look at the heads of some lanes, and remember them once the transaction stands."""
+        size = next(size for size in PROBES if size >= len(lanes))
+        asked = {f"lane{place}": lanes[min(place, len(lanes) - 1)] for place in range(size)}
+        found = {row[0]: row for row in tx.all(_HEADS[size], asked)}
+        epochs = {lane: self._epochs.get(lane, 0) for lane in lanes}
+
+        def remember() -> None:
+            for lane, epoch in epochs.items():
+                self._set(lane, found[lane][1] if lane in found else None, epoch)
+
+        tx.after_commit(remember)
+        return list(found.values())

@@ -1,0 +1,179 @@
+"""Statements over requests; the hot ones are fixed text, one for each call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from core.db import Reading, Row, Statement, Writing
+
+
+class RequestRow(NamedTuple):
+    """A request as the rules read it. Kudos in hundredths; lists and objects are JSON."""
+
+    id: str
+    user_id: int
+    created: float
+    expires_at: float
+    rank: int
+    lanes: str
+    redo: str
+    n: int
+    waiting: int
+    processing: int
+    finished: int
+    restarted: int
+    faults: int
+    cancelled: int
+    handed: int
+    faulted: bool
+    width: int
+    height: int
+    steps: int
+    things: int
+    price: int
+    charge: int
+    tax: int
+    consumed: int
+    held: int
+    models: str
+    payload: str
+    prompt: str
+    workers: str
+    deny: bool
+    nsfw: bool
+    trusted: bool
+    slow: bool
+    extra_slow: bool
+    shared: bool
+    r2: bool
+    batches: bool
+    seed: str | None
+    seed_step: int
+    sources: str
+    source_processing: str
+
+
+FIELDS = (*RequestRow._fields, "kind", "pool", "ip", "agent", "webhook", "proxied_account")
+_COLUMNS = ", ".join(RequestRow._fields)
+_ADD = Statement(
+    f"INSERT INTO requests ({', '.join(FIELDS)}) VALUES ({', '.join(':' + name for name in FIELDS)})"  # noqa: S608  # fixed text
+)
+_GET = Statement(f"SELECT {_COLUMNS} FROM requests WHERE id = :id")  # noqa: S608  # fixed text
+_CLAIM = Statement(f"SELECT {_COLUMNS} FROM requests WHERE id = :id AND waiting > 0")  # noqa: S608  # fixed text
+_CLAIM_LOCKED = Statement(
+    f"SELECT {_COLUMNS} FROM requests WHERE id = :id AND waiting > 0 FOR UPDATE SKIP LOCKED"  # noqa: S608  # fixed text
+)
+_GET_LOCKED = Statement(f"SELECT {_COLUMNS} FROM requests WHERE id = :id FOR UPDATE")  # noqa: S608  # fixed text
+_OF_USER = Statement(
+    "SELECT rank, id, lanes FROM requests WHERE user_id = :user_id AND waiting > 0 ORDER BY rank LIMIT :limit"
+)
+_WAITING = Statement("SELECT coalesce(sum(waiting), 0) FROM requests WHERE user_id = :user_id AND waiting > 0")
+_WAITING_POOL = Statement(
+    "SELECT coalesce(sum(waiting), 0) FROM requests WHERE pool = :pool AND user_id = :user_id AND waiting > 0"
+)
+_HANDED = Statement(
+    "UPDATE requests SET waiting = waiting - :taken, processing = processing + :taken, handed = :handed, redo = :redo, "
+    "expires_at = :expires_at WHERE id = :id"
+)
+_FINISHED = Statement(
+    "UPDATE requests SET processing = processing - 1, finished = finished + 1, consumed = consumed + :paid, "
+    "held = held - :from_hold, expires_at = :expires_at WHERE id = :id"
+)
+_CAME_BACK = Statement(
+    "UPDATE requests SET processing = processing - 1, restarted = restarted + 1, faults = faults + :fault, "
+    "waiting = waiting + :again, cancelled = cancelled + :dropped, redo = :redo, faulted = faulted OR :broken, "
+    "expires_at = :expires_at WHERE id = :id"
+)
+_GIVE_UP = Statement("UPDATE requests SET cancelled = cancelled + waiting, waiting = 0 WHERE id = :id")
+_UNHOLD = Statement("UPDATE requests SET held = 0 WHERE id = :id")
+_PROFILE = Statement("SELECT lanes, rank, waiting, things FROM requests WHERE waiting > 0")
+_EXPIRED = Statement("SELECT id FROM requests WHERE expires_at < :now ORDER BY expires_at LIMIT :limit")
+_REMOVE = Statement("DELETE FROM requests WHERE id = :id")
+_ACTIVE = Statement(
+    "SELECT id FROM requests WHERE user_id = :user_id AND (waiting > 0 OR processing > 0) ORDER BY created"
+)
+
+
+def _row(row: Row | None) -> RequestRow | None:
+    return None if row is None else RequestRow._make(row)
+
+
+def add(tx: Writing, values: Mapping[str, Any]) -> None:
+    """Write a new request; `values` has all of FIELDS."""
+    tx.run(_ADD, values)
+
+
+def get(tx: Reading, request_id: str) -> RequestRow | None:
+    """A request."""
+    return _row(tx.one(_GET, {"id": request_id}))
+
+
+def lock(tx: Writing, request_id: str) -> RequestRow | None:
+    """A request that nobody else changes until the transaction ends."""
+    return _row(tx.one(_GET_LOCKED if tx.postgres else _GET, {"id": request_id}))
+
+
+def claim(tx: Writing, request_id: str) -> RequestRow | None:
+    """The same where pictures of it wait and nobody else is taking them just now."""
+    return _row(tx.one(_CLAIM_LOCKED if tx.postgres else _CLAIM, {"id": request_id}))
+
+
+def waiting_of(tx: Reading, user_id: int, limit: int) -> list[Row]:
+    """Rank, id and lanes of a user's waiting requests, best first."""
+    return tx.all(_OF_USER, {"user_id": user_id, "limit": limit})
+
+
+def waiting_pictures(tx: Reading, user_id: int, pool: str | None = None) -> int:
+    """How many pictures of a user wait; only those that ask for the same models where `pool` is given."""
+    if pool is None:
+        return int(tx.value(_WAITING, {"user_id": user_id}))
+    return int(tx.value(_WAITING_POOL, {"user_id": user_id, "pool": pool}))
+
+
+def handed(tx: Writing, request_id: str, *, taken: int, handed: int, redo: str, expires_at: float) -> None:
+    """Pictures were given to a worker."""
+    tx.run(
+        _HANDED,
+        {"id": request_id, "taken": taken, "handed": handed, "redo": redo, "expires_at": expires_at},
+    )
+
+
+def finished(tx: Writing, request_id: str, *, paid: int, from_hold: int, expires_at: float) -> None:
+    """A picture is there."""
+    tx.run(_FINISHED, {"id": request_id, "paid": paid, "from_hold": from_hold, "expires_at": expires_at})
+
+
+def came_back(tx: Writing, request_id: str, values: Mapping[str, Any]) -> None:
+    """A job returned without a picture: fault, again, dropped, broken (each 0 or 1), redo, expires_at."""
+    tx.run(_CAME_BACK, {"id": request_id, **values})
+
+
+def give_up(tx: Writing, request_id: str) -> None:
+    """What waits of it is not wanted any more."""
+    tx.run(_GIVE_UP, {"id": request_id})
+
+
+def unhold(tx: Writing, request_id: str) -> None:
+    """Nothing is put aside for it any more."""
+    tx.run(_UNHOLD, {"id": request_id})
+
+
+def profile(tx: Reading) -> list[Row]:
+    """Lanes, rank, waiting pictures and work for each of everything that waits."""
+    return tx.all(_PROFILE)
+
+
+def expired(tx: Reading, now: float, limit: int) -> list[str]:
+    """Requests whose time is over."""
+    return [row[0] for row in tx.all(_EXPIRED, {"now": now, "limit": limit})]
+
+
+def remove(tx: Writing, request_id: str) -> None:
+    """Forget a request."""
+    tx.run(_REMOVE, {"id": request_id})
+
+
+def active(tx: Reading, user_id: int) -> list[str]:
+    """A user's requests that wait or run."""
+    return [row[0] for row in tx.all(_ACTIVE, {"user_id": user_id})]
