@@ -70,6 +70,10 @@ class Dispatching(Protocol):
         """Somebody put or took an emoji."""
         ...
 
+    async def idle(self) -> None:
+        """Wait until everything was answered."""
+        ...
+
 
 class Port(Protocol):
     """A platform. All verbs raise SendFailed when trying again may help, SendRefused when it will not."""

@@ -1,0 +1,51 @@
+"""The mouths and ears: one folder for each platform, found here by name and imported only when it is used.
+
+`run_bot.py` asks for the platforms that the settings enable. A platform outside this repository announces itself
+as an entry point of the group `largesse.platforms`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import cast
+
+from core.chat.port import Port
+from core.errors import ConfigError
+
+PLATFORMS = {"console": "adapters.console.platform:Console"}
+"""Name of a platform → `module:class`; the class takes that platform's settings as keyword arguments."""
+
+GROUP = "largesse.platforms"
+
+
+def platforms() -> dict[str, str]:
+    """All platforms: ours and those that installed packages announce.
+
+    Raises:
+        ConfigError: two of them have the same name.
+    """
+    found = dict(PLATFORMS)
+    for entry in entry_points(group=GROUP):
+        if entry.name in found:
+            raise ConfigError(f"The platform {entry.name!r} exists twice: {found[entry.name]} and {entry.value}.")
+        found[entry.name] = entry.value
+    return found
+
+
+def platform(name: str) -> Callable[..., Port]:
+    """The class of a platform, imported now.
+
+    Raises:
+        ConfigError: there is no such platform, or the libraries of its extra are not installed.
+    """
+    known = platforms()
+    if name not in known:
+        raise ConfigError(f"There is no platform {name!r}; there are: {', '.join(sorted(known))}.")
+    module, _, attribute = known[name].partition(":")
+    try:
+        return cast("Callable[..., Port]", getattr(import_module(module), attribute))
+    except ModuleNotFoundError as error:
+        hint = f"install it with: pip install '.[{name}]'"
+        raise ConfigError(f"The platform {name!r} needs the module {error.name!r}; {hint}.") from None
