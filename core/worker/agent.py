@@ -23,7 +23,7 @@ from core.worker.pace import Pace
 from core.worker.renderer import Drawn, ModelEntry
 from core.worker.waiting import Waiting
 
-AGENT = "Largesse:0.1.0:https://github.com/largesse"
+AGENT = "Largesse worker:0.1.0:unknown"
 _AT_ONCE = 0.5
 _MAINTENANCE = "maintenance mode"
 _NO_SUCH_MODELS = "we cannot accept workers serving"
