@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.chat.command import command
 from core.chat.talk import Chat
+from core.errors import HordeUnavailable
 from core.generation import duration
 from core.house import House
 from core.house.offer import Offered
@@ -14,7 +15,11 @@ _MOST_MODELS = 10
 @command("status", aliases=("horde",))
 async def status(chat: Chat[House]) -> None:
     """Show how busy the horde is and which models it offers."""
-    performance = await chat.house.horde.performance()
+    try:
+        performance = await chat.house.horde.performance()
+    except HordeUnavailable:
+        await chat.reply("The horde does not answer right now. Please ask again in a while.")
+        return
     models = await chat.house.offer.models()
     if not models:
         await chat.reply(

@@ -1,0 +1,156 @@
+"""What can be pressed under a picture, or said in reply to it: again, variation, cancel, delete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.chat.testing import FakePlatform
+from core.chat.types import MessageRef
+from tests.bots.scripted import Room, ScriptedHorde, open_room, until
+
+
+async def test_again_draws_the_same_words_from_a_new_seed(room: Room, horde: ScriptedHorde) -> None:
+    """Everything that was asked for stays, also when the seed was."""
+    await room.say("draw a frog ### water style: oil --seed 5 --steps 9")
+    first = horde.last
+    (post,) = await room.press("again")
+    again = horde.last
+    assert len(post.pictures) == 1
+    assert again.id != first.id
+    assert again.body["prompt"] == first.body["prompt"]
+    assert again.params["seed"] != "5"
+    assert {**again.params, "seed": ""} == {**first.params, "seed": ""}
+
+
+async def test_a_variation_keeps_the_seed_and_changes_the_guidance(room: Room, horde: ScriptedHorde) -> None:
+    """The composition stays; how closely the words are followed does not."""
+    await room.say("draw a frog")
+    first = horde.last
+    await room.press("variation")
+    varied = horde.last
+    assert varied.params["cfg_scale"] != first.params["cfg_scale"]
+    assert {**varied.params, "cfg_scale": 0} == {**first.params, "cfg_scale": 0}
+    assert varied.body["prompt"] == first.body["prompt"]
+
+
+async def test_anybody_may_ask_for_more(room: Room) -> None:
+    """A picture inspires others; what they ask for is theirs."""
+    await room.say("draw a frog", person="ann")
+    await room.press("again", person="bob")
+    (post,) = await room.press("delete", person="ann")
+    assert "Only the person who asked" in post.text
+
+
+async def test_buttons_work_after_a_restart(tmp_path: Path, horde: ScriptedHorde) -> None:
+    """Nothing about them lives in the process."""
+    platform = FakePlatform()
+    async with open_room(tmp_path, horde, platform=platform) as room:
+        await room.say("draw a frog --seed 5")
+    async with open_room(tmp_path, horde, platform=platform) as room:
+        (post,) = await room.press("variation")
+    assert len(post.pictures) == 1
+    assert horde.last.params["seed"] == "5"
+
+
+async def test_a_button_of_a_forgotten_request_says_so(room: Room, horde: ScriptedHorde, tmp_path: Path) -> None:
+    """A picture older than the memory can't be drawn again by a button, and the person learns what to do."""
+    await room.say("draw a frog")
+    other = tmp_path / "other"
+    other.mkdir()
+    async with open_room(other, horde, platform=room.platform) as forgetful:
+        (post,) = await forgetful.press("again")
+    assert post.text.startswith("I no longer know how that picture was made.")
+
+
+async def test_a_word_in_reply_is_a_button(room: Room, horde: ScriptedHorde) -> None:
+    """Where there are no buttons, a reply to the picture with its word does the same."""
+    await room.say("draw a frog")
+    picture = next(each.ref for each in room.platform.shown.values() if each.post.pictures)
+    call = room.platform.call("again", replied_to=MessageRef(picture.platform, picture.place, picture.message))
+    task = await room.dispatch.call(room.platform, call)
+    assert task is not None
+    await task
+    assert len(horde.requests) == 2
+
+
+async def test_cancel_stops_a_request(room: Room, horde: ScriptedHorde) -> None:
+    """The horde is told, the person gets one sentence, and nothing was drawn."""
+    horde.patient = True
+    task = await room.start("draw a frog")
+    asked = await horde.asked()
+    asked.waits(position=9, wait=600)
+    await until(lambda: any("Number 9" in text for text in room.progress))
+    await room.press("cancel")
+    await task
+    assert asked.cancelled
+    assert room.platform.texts == ["I stopped it; nothing was drawn."]
+
+
+async def test_cancel_shows_what_was_finished(room: Room, horde: ScriptedHorde) -> None:
+    """Of several pictures the finished ones are shown."""
+    horde.patient = True
+    task = await room.start("draw a frog --n 3")
+    asked = await horde.asked()
+    asked.runs(step=1, steps=9)
+    await until(lambda: any("picture 1 of 3" in text for text in room.progress))
+    asked.drawn = 2
+    await room.press("cancel")
+    await task
+    post = room.platform.posts[-1]
+    assert len(post.pictures) == 2
+    assert "You stopped it: 2 of 3 were finished." in post.text
+
+
+async def test_cancel_works_while_the_horde_is_away(room: Room, horde: ScriptedHorde) -> None:
+    """A request that never got out is taken back without the horde hearing of it."""
+    await room.say("draw a dog")
+    horde.away = True
+    task = await room.start("draw a frog")
+    await until(lambda: any("does not answer" in text for text in room.progress))
+    await room.press("cancel")
+    await task
+    assert room.platform.texts[-1] == "I stopped it; nothing was drawn."
+    assert len(horde.requests) == 1
+
+
+@pytest.mark.parametrize(("action", "verb"), [("cancel", "stop"), ("delete", "delete")])
+async def test_only_the_requester_may_stop_and_delete(room: Room, horde: ScriptedHorde, action: str, verb: str) -> None:
+    """Others are told so, and nothing happens."""
+    horde.patient = action == "cancel"
+    task = await room.start("draw a frog", person="ann")
+    asked = await horde.asked()
+    if action == "delete":
+        await task
+    else:
+        asked.waits(position=2, wait=5)
+        await until(lambda: any("Number 2" in text for text in room.progress))
+    (post,) = await room.press(action, person="bob")
+    assert post.text == f"Only the person who asked for this picture can {verb} it."
+    assert not asked.cancelled
+    asked.finishes()
+    await task
+    assert any(post.pictures for post in room.platform.posts)
+
+
+async def test_the_requester_deletes_the_picture(room: Room) -> None:
+    """It is gone from the place; a second press finds nothing left to do."""
+    await room.say("draw a frog")
+    assert await room.press("delete") == []
+    assert room.platform.posts == []
+
+
+async def test_a_finished_request_is_not_stopped(room: Room, horde: ScriptedHorde) -> None:
+    """Who presses cancel a moment too late gets the picture and a sentence."""
+    horde.patient = True
+    task = await room.start("draw a frog")
+    asked = await horde.asked()
+    asked.waits(position=1, wait=5)
+    await until(lambda: any("Number 1" in text for text in room.progress))
+    standing = next(each for each in room.platform.shown.values() if each.post.progress)
+    asked.finishes()
+    await task
+    room.platform.shown[standing.ref.message] = standing
+    (post,) = await room.press("cancel")
+    assert post.text == "That is finished already."
