@@ -5,11 +5,14 @@ Asked before every call, so that we wait for the next window instead of running 
 
 from __future__ import annotations
 
+import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
+_SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?")
 _EPOCH = 1_000_000_000
 """X-RateLimit-Reset is a time of day above this, seconds to go below it."""
 
@@ -47,6 +50,8 @@ class Budget:
             left, reset = int(headers["X-RateLimit-Remaining"]), float(headers["X-RateLimit-Reset"])
         except (KeyError, ValueError):
             return
+        if not math.isfinite(reset):
+            return
         now = self._clock()
         self._windows = {known: window for known, window in self._windows.items() if window.ends > now}
         self._windows[path] = _Window(left=left, ends=now + _seconds_until(reset, headers))
@@ -55,10 +60,8 @@ class Budget:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that the answer's Retry-After asks to wait; None without one that can be read."""
     value = headers.get("Retry-After", "").strip()
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
+    if _SECONDS.fullmatch(value):
+        return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - _now(headers))
     except ValueError:

@@ -17,7 +17,14 @@ from typing import Any
 
 import aiohttp
 from pydantic import SecretStr
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
 from yarl import URL
 
 from core import log
@@ -82,7 +89,7 @@ class Failed(Exception):
 
 
 def base_of(address: str) -> URL:
-    """The address of a horde without its "/api/": "https://host/api/", "https://host/api/v2" and "https://host" are one.
+    """The address of a horde: "https://host/api/v2", "https://host/api/" and "https://host" all become the last.
 
     Raises:
         ConfigError: it is no http(s) address.
@@ -215,9 +222,8 @@ def _decoded(data: bytes) -> Any:  # noqa: ANN401 decoded JSON
 
 def repeating(patience: Patience, *, repeatable: bool, attempts: int | None = None) -> AsyncRetrying:
     """The attempts of one call: exponential waits with jitter, or what the horde asked for."""
-    backoff = wait_exponential_jitter(
-        initial=patience.first_wait, max=patience.longest_wait, jitter=patience.first_wait
-    )
+    backoff = wait_exponential(multiplier=patience.first_wait, max=patience.longest_wait)
+    backoff_with_jitter = backoff + wait_random(0, patience.first_wait)
 
     def worth_it(error: BaseException) -> bool:
         if not isinstance(error, Failed) or (_asked_wait(error) or 0.0) > patience.longest_wait:
@@ -227,7 +233,7 @@ def repeating(patience: Patience, *, repeatable: bool, attempts: int | None = No
     def wait(state: RetryCallState) -> float:
         failed = state.outcome.exception() if state.outcome else None
         asked = _asked_wait(failed) if isinstance(failed, Failed) else None
-        return backoff(state) if asked is None else asked + patience.first_wait * 0.1
+        return backoff_with_jitter(state) if asked is None else asked + patience.first_wait * 0.1
 
     def tell(state: RetryCallState) -> None:
         failed = state.outcome.exception() if state.outcome else None
