@@ -61,7 +61,11 @@ async def take_order(house: House, wish: Wish, *, nsfw: bool = False) -> Order:
         NotFound: there is no such style, model or sampler; the sentence names the nearest ones.
     """
     _check_ranges(house, wish)
-    offered = await house.offer.models()
+    return compose(house, wish, await house.offer.models(), nsfw=nsfw)
+
+
+def compose(house: House, wish: Wish, offered: tuple[Offered, ...], *, nsfw: bool) -> Order:
+    """The same, knowing what the horde offers."""
     models = _models(house, wish, offered)
     family_name, family = house.styles.family(models[0]) if models else house.styles.assumed_family()
     style = _style(house, wish)
