@@ -22,7 +22,6 @@ from core.house.offer import Offer, Offered
 from core.house.styles import load_styles
 from core.settings import Bots
 
-
 NOTHING_KEPT: Any = None
 """Composing a request asks no memory."""
 HORDE = HordeClient("http://127.0.0.1:9", SecretStr(""), "test:1:test")
