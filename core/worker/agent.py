@@ -13,9 +13,10 @@ from dataclasses import replace
 
 from core import log
 from core.client.horde import HordeClient
+from core.contract.codes import Rc
 from core.contract.names import MetadataType, MetadataValue
 from core.contract.work import PopRequest, PopResponse, SubmittedMetadata
-from core.errors import ConfigError, HordeUnavailable, LargesseError, NotAllowed, StorageFull, TooMany
+from core.errors import ConfigError, HordeRefused, HordeUnavailable, InvalidRequest, LargesseError, StorageFull, TooMany
 from core.settings import Worker
 from core.worker.delivery import Delivery
 from core.worker.jobs import CAPABILITIES, Held, held
@@ -27,7 +28,9 @@ AGENT = "Largesse worker:0.1.0:unknown"
 _AT_ONCE = 0.5
 _MAINTENANCE = "maintenance mode"
 _NO_SUCH_MODELS = "we cannot accept workers serving"
-_WRONG_KEY = ("InvalidAPIKey", "WrongCredentials", "AnonForbiddenWorker")
+_WRONG_KEY = (Rc.INVALID_API_KEY, Rc.WRONG_CREDENTIALS, Rc.ANON_FORBIDDEN_WORKER, Rc.DELETED_USER)
+_NOT_WELCOME = (Rc.WORKER_INVITE_ONLY, Rc.TOO_MANY_WORKERS, Rc.TOO_MANY_WORKERS_TRUSTED)
+_BAD = 400
 _logger = log.get(__name__)
 
 
@@ -62,6 +65,8 @@ class Agent:
         self._delivery = Delivery(client, pace)
         self._deliveries: set[asyncio.Task[None]] = set()
         self._session = str(uuid.uuid4())
+        self._open: set[str] = set()
+        self._unsure = False
         self._welcome = False
         self._trouble = ""
 
@@ -80,6 +85,7 @@ class Agent:
                 offer = await self._client.pop(self._request(room))
             except LargesseError as error:
                 failures += 1
+                self._unsure = self._unsure or isinstance(error, HordeUnavailable)
                 await asyncio.sleep(self._pause(error, failures))
                 continue
             self._fine(offer)
@@ -92,11 +98,16 @@ class Agent:
 
     def finished(self, held: Held, drawn: Drawn) -> None:
         """Hand a picture in, in the background."""
-        self._deliver(self._delivery.picture(held, drawn))
+        self._deliver(held, self._delivery.picture(held, drawn))
 
     def failed(self, held: Held, *, reason: str) -> None:
         """Give a job back, in the background."""
-        self._deliver(self._delivery.fault(held, reason=reason))
+        self._deliver(held, self._delivery.fault(held, reason=reason))
+
+    def dropped(self, held: Held) -> None:
+        """The coordinator has closed the job itself: there is nothing to hand in."""
+        self._open.discard(held.job.id)
+        _logger.info("job_cancelled", job=held.job.id)
 
     def withdraw(self, model: str, *, reason: str) -> None:
         """Offer a model no more."""
@@ -118,7 +129,16 @@ class Agent:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
+    def _renew_session(self) -> None:
+        """A pop whose answer was lost may have given us jobs that we never saw: a new session gives them back at once.
+
+        It would give back what we do hold as well, so it waits until we hold nothing.
+        """
+        if self._unsure and not self._open:
+            self._session, self._unsure = str(uuid.uuid4()), False
+
     def _request(self, room: int) -> PopRequest:
+        self._renew_session()
         if not self._offered:
             raise ConfigError("None of this worker's models can be used any more; see the log for each one's reason.")
         mine = self._settings
@@ -145,6 +165,7 @@ class Agent:
     async def _receive(self, jobs: Sequence[Held]) -> None:
         """Fetch the source pictures, the same for all jobs of a pop, then let the jobs wait for a device."""
         first = jobs[0]
+        self._open.update(job.job.id for job in jobs)
         _logger.info("jobs_popped", jobs=[job.job.id for job in jobs], model=first.job.model)
         try:
             source = await self._client.fetch_picture(first.source) if first.source else None
@@ -156,23 +177,25 @@ class Agent:
         except LargesseError as error:
             note = SubmittedMetadata(type=MetadataType.SOURCE_IMAGE, value=MetadataValue.DOWNLOAD_FAILED)
             for job in jobs:
-                self._deliver(self._delivery.fault(job, reason=f"source picture: {error}", notes=(note,)))
+                self._deliver(job, self._delivery.fault(job, reason=f"source picture: {error}", notes=(note,)))
             return
         for job in jobs:
             job.job = replace(job.job, source_image=source, source_mask=mask)
         self._waiting.put(jobs)
 
-    def _deliver(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(self._guarded(work))
+    def _deliver(self, held: Held, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(self._guarded(held, work))
         self._deliveries.add(task)
         task.add_done_callback(self._deliveries.discard)
 
-    async def _guarded(self, work: Coroutine[None, None, None]) -> None:
+    async def _guarded(self, held: Held, work: Coroutine[None, None, None]) -> None:
         """A delivery that stumbles over a slip of ours must not take the other pictures along."""
         try:
             await work
         except Exception:
-            _logger.exception("delivery_failed")
+            _logger.exception("delivery_failed", job=held.job.id)
+        finally:
+            self._open.discard(held.job.id)
 
     def _fine(self, offer: PopResponse) -> None:
         if self._trouble or not self._welcome:
@@ -208,8 +231,9 @@ class Agent:
                 f"The horde does not accept this key for the worker {name!r}: {error} Set worker.api_key to its "
                 "owner's key, or worker.name to a name that nobody has."
             )
-        if isinstance(error, NotAllowed):
-            raise ConfigError(f"The horde gives no work to the worker {name!r}: {error}")
+        invalid = isinstance(error, InvalidRequest) or (isinstance(error, HordeRefused) and error.status == _BAD)
+        if error.code in _NOT_WELCOME or invalid:
+            raise ConfigError(f"The horde gives no work to the worker {name!r} with these settings: {error}")
 
     def _say(self, event: str, error: LargesseError, *, advice: str) -> None:
         if self._trouble != event:

@@ -35,6 +35,10 @@ class Takers(Protocol):
         """A job cannot be drawn here."""
         ...
 
+    def dropped(self, held: Held) -> None:
+        """Nobody wants this job any more."""
+        ...
+
     def withdraw(self, model: str, *, reason: str) -> None:
         """A model cannot be offered any more."""
         ...
@@ -86,7 +90,7 @@ class Easel:
             except DeviceGone as error:
                 await self._recover(batch, error)
             except Cancelled:
-                _logger.info("jobs_cancelled", jobs=[held.job.id for held in batch])
+                self._hand_on(batch, [])
             except RenderError as error:
                 self._fault(batch, error)
 
@@ -110,7 +114,9 @@ class Easel:
             raise ModelUnusable(f"This worker has no model {model!r}.")
         try:
             await self._device.load(entry)
-        except ModelUnusable as error:
+        except DeviceGone:
+            raise
+        except RenderError as error:
             self._takers.withdraw(model, reason=str(error))
             raise
         self._loaded = model
@@ -121,7 +127,7 @@ class Easel:
             if picture := by_id.get(held.job.id):
                 self._takers.finished(held, picture)
             else:
-                _logger.info("job_cancelled", job=held.job.id)
+                self._takers.dropped(held)
 
     def _fault(self, batch: Sequence[Held], error: RenderError) -> None:
         """One job: give it back. Several: each alone, because the others may be fine."""

@@ -24,7 +24,7 @@ class Pace:
     long_poll: float = 20.0
     idle: float = 1.5
     retry_first: float = 0.5
-    retry_most: float = 30.0
+    retry_most: float = 10.0
     refused: float = 60.0
     progress: float = 0.34
     keep: float = 6 * 3600.0

@@ -138,16 +138,25 @@ async def _loaded(devices: Sequence[Device], entries: Sequence[ModelEntry]) -> d
     usable = list(entries)
     reasons: list[str] = []
     for entry in reversed(entries):
-        try:
-            await asyncio.gather(*(device.load(entry) for device in devices))
-        except DeviceGone:
-            raise
-        except RenderError as error:
+        results = await asyncio.gather(*(_load(device, entry) for device in devices), return_exceptions=True)
+        errors = [result for result in results if isinstance(result, BaseException)]
+        for error in errors:
+            if not isinstance(error, RenderError):
+                raise error
+        if errors:
             usable.remove(entry)
-            reasons.append(str(error))
-            _logger.error("model_left_out", model=entry.name, reason=str(error))  # noqa: TRY400  # the sentence is all
+            reasons.append(str(errors[0]))
+            _logger.error("model_left_out", model=entry.name, reason=str(errors[0]))
     _some(usable, reasons)
     return {entry.name: entry for entry in usable}
+
+
+async def _load(device: Device, entry: ModelEntry) -> None:
+    try:
+        await device.load(entry)
+    except DeviceGone:
+        await device.start()
+        raise
 
 
 def _some(usable: Sequence[ModelEntry], reasons: Sequence[str]) -> None:

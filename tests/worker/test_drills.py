@@ -102,3 +102,23 @@ async def test_a_device_on_which_everything_crashes_is_given_up(server: PopServe
     assert all(state == ["faulted"] for state in server.states().values())
     assert len(server.states()) >= 4
     assert running.devices() == []
+
+
+async def test_a_pop_whose_answer_was_lost_gives_its_jobs_back(server: PopServer, start: Start) -> None:
+    """After a cut the next pop comes in a new session, but never while the worker still holds a job."""
+    await start()
+    await server.until(lambda: len(server.pops) == 1)
+    await server.stop()
+    await server.start()
+    await server.until(lambda: len(server.pops) >= 2)
+    first, second = server.pops[0]["session"], server.pops[-1]["session"]
+    assert first != second
+    server.offer("a", prompt="[[slow]]", ddim_steps=12)
+    await server.until(lambda: bool(server.reports))
+    count = len(server.pops)
+    await server.stop()
+    await server.start()
+    await server.until(lambda: len(server.pops) > count)
+    assert not server.submits
+    assert server.pops[-1]["session"] == second
+    await server.until(lambda: "a" in server.states())
