@@ -132,7 +132,7 @@ def _read(kind: Foreign, entry: ModelEntry, number: torch.dtype) -> Foreign:
             )
         config = _config_folder(entry)
         return kind.from_single_file(
-            str(entry.path), config=str(config), torch_dtype=number, local_files_only=True, safety_checker=None
+            str(entry.path), config=str(config), dtype=number, local_files_only=True, safety_checker=None
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError, ImportError) as error:
         raise _unusable(entry, error) from error
