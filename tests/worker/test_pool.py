@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+from pathlib import Path
 
 import pytest
 from PIL import Image
+from pydantic import SecretStr
 
 from core.errors import ConfigError
+from core.settings import Settings
 from core.worker import provenance
+from core.worker.pool import run_worker
 from tests.doubles.pop_server import PopServer
-from tests.worker.conftest import Start
+from tests.worker.conftest import Running, Start
 
 
 async def test_a_job_is_drawn_uploaded_and_handed_in(server: PopServer, start: Start) -> None:
@@ -219,3 +223,21 @@ async def test_every_device_draws(server: PopServer, start: Start) -> None:
     await server.until(lambda: {"a", "b"} <= {report["id"] for report in server.reports})
     assert not server.submits
     assert server.pops[0]["threads"] == 2
+
+
+async def test_a_stop_during_the_start_ends_it(tmp_path: Path) -> None:
+    """Who stops the worker while devices start need not wait for them: no pop, nothing left running."""
+    stop = asyncio.Event()
+    settings = Settings.model_validate({"worker": {"renderer": "fake"}, "general": {"data_dir": tmp_path}})
+    work = run_worker(settings, api_key=SecretStr("k"), horde_url="http://127.0.0.1:9", ready=_never, stop=stop)
+    running = asyncio.create_task(work)
+    async with asyncio.timeout(10):
+        while not Running.devices():  # noqa: ASYNC110  # a process tells nobody that it has begun
+            await asyncio.sleep(0.01)
+        stop.set()
+        await running
+    assert Running.devices() == []
+
+
+def _never() -> None:
+    pytest.fail("it was not ready")
