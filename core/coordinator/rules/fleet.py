@@ -9,11 +9,10 @@ import json
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
-from core.contract.names import Capability
 from core.coordinator.rules import traits as traits_of
 from core.coordinator.rules.traits import Declared, Traits
 from core.coordinator.store import requests, workers
@@ -92,7 +91,7 @@ class Fleet:
         if not any(worker.takes_all for worker in self.live):
             return "No worker is online right now."
         found = {
-            demand.refusal(worker) or traits_of.obstacle(key, worker.traits) or ""
+            traits_of.obstacle(key, worker.traits) or demand.refusal(worker) or ""
             for worker in self.live
             if worker.takes_all
             for key in keys
@@ -150,16 +149,19 @@ class Waiting:
         self._groups: dict[frozenset[int], tuple[list[int], list[int], list[int]]] = {}
         self._at = float("-inf")
         self._every = SECONDS
+        self.requests = 0
+        """How many requests waited at the last look."""
 
-    def refresh(self, tx: Reading, now: float) -> None:
-        """Look again when the last look is old."""
-        if 0 <= now - self._at < self._every:
+    def refresh(self, tx: Reading, now: float, *, patience: float = 1.0) -> None:
+        """Look again when the last look is old; with more patience, when it is that many times as old."""
+        if 0 <= now - self._at < self._every * patience:
             return
         begun = time.perf_counter()
         rows: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
         for lanes, rank, waiting, things in requests.profile(tx):
             rows[lanes].append((rank, waiting, waiting * things))
         self._groups = {frozenset(json.loads(lanes)): _columns(members) for lanes, members in rows.items()}
+        self.requests = sum(len(members) for members in rows.values())
         self._at, self._every = now, max(SECONDS, COST_SHARE * (time.perf_counter() - begun))
 
     def ahead(self, lanes: Collection[int], rank: int) -> tuple[int, int]:
@@ -173,13 +175,12 @@ class Waiting:
                 work += things[place - 1] if place else 0
         return count, work
 
-    def pictures(self, verdicts: dict[int, str | None]) -> dict[str, int]:
-        """Obstacle → pictures that wait where a worker finds it in all of their lanes."""
+    def pictures(self, obstacles: Mapping[int, str]) -> dict[str, int]:
+        """Obstacle → pictures that wait where a worker meets one in all of their lanes."""
         skipped: dict[str, int] = defaultdict(int)
         for members, (_, pictures, _) in self._groups.items():
-            reasons = [verdicts.get(lane) for lane in members]
-            if None not in reasons:
-                skipped[min(str(reason) for reason in reasons)] += pictures[-1]
+            if all(lane in obstacles for lane in members):
+                skipped[min(obstacles[lane] for lane in members)] += pictures[-1]
         return dict(skipped)
 
 
@@ -190,8 +191,3 @@ def _columns(members: Iterable[tuple[int, int, int]]) -> tuple[list[int], list[i
         list(accumulate(waiting for _, waiting, _ in ordered)),
         list(accumulate(things for _, _, things in ordered)),
     )
-
-
-def draws_own_seeds(worker: Live) -> bool:
-    """Does it draw each picture of a batch with the seed it was given for it?"""
-    return Capability.SEEDS in worker.declared.abilities

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -31,6 +31,9 @@ FAST = "fast"
 LONG = "many_steps"
 SDXL_CONTROLNET = "sdxl_controlnet"
 LCM = "lcm"
+
+MOST_REMEMBERED = 4096
+"""Workers whose lanes are remembered at once."""
 
 _REASONS: dict[str, str] = {
     NSFW: "nsfw",
@@ -245,15 +248,40 @@ class Matches:
     """Which lanes each worker serves, remembered: lanes are only ever added, so only new ones are looked at."""
 
     def __init__(self) -> None:
-        self._known: dict[Traits, tuple[int, dict[int, str | None]]] = {}
+        self._known: dict[Traits, _Verdicts] = {}
 
-    def of(self, worker: Traits, lanes: dict[int, LaneKey]) -> dict[int, str | None]:
-        """Lane → obstacle (None = served) for every lane there is."""
-        count, verdicts = self._known.get(worker, (0, {}))
-        if count < len(lanes):
-            fresh = list(lanes.items())[count:]
-            verdicts.update((lane, obstacle(key, worker)) for lane, key in fresh)
-            if len(self._known) > 4096:  # workers that were here once
+    def served(self, worker: Traits, lanes: Mapping[int, LaneKey]) -> set[int]:
+        """The lanes that it serves; not to be changed."""
+        return self._of(worker, lanes).served
+
+    def obstacles(self, worker: Traits, lanes: Mapping[int, LaneKey]) -> dict[int, str]:
+        """Lane → why it is not served, for every other lane; not to be changed."""
+        return self._of(worker, lanes).obstacles
+
+    def _of(self, worker: Traits, lanes: Mapping[int, LaneKey]) -> _Verdicts:
+        known = self._known.get(worker)
+        if known is None:
+            if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()
-            self._known[worker] = (len(lanes), verdicts)
-        return verdicts
+            known = self._known[worker] = _Verdicts()
+        if known.judged < len(lanes):
+            known.judge(worker, lanes)
+        return known
+
+
+class _Verdicts:
+    def __init__(self) -> None:
+        self.judged = 0
+        self.served: set[int] = set()
+        self.obstacles: dict[int, str] = {}
+
+    def judge(self, worker: Traits, lanes: Mapping[int, LaneKey]) -> None:
+        known = list(lanes.items())
+        fresh = known[self.judged :]
+        for lane, key in fresh:
+            reason = obstacle(key, worker)
+            if reason is None:
+                self.served.add(lane)
+            else:
+                self.obstacles[lane] = reason
+        self.judged = len(known)  # threads that judge at once judge the same

@@ -22,6 +22,7 @@ PROBES = (1, 4, 16)
 PAGE = 32
 
 _LOAD = Statement("SELECT l.id, l.key, (SELECT min(q.rank) FROM queue q WHERE q.lane_id = l.id) FROM lanes l")
+_KEY = Statement("SELECT key FROM lanes WHERE id = :id")
 _FIND = Statement("SELECT id FROM lanes WHERE key = :key")
 _ADD = Statement("INSERT INTO lanes (key) VALUES (:key) ON CONFLICT (key) DO NOTHING RETURNING id")
 _ENTER = Statement("INSERT INTO queue (lane_id, rank, request_id) VALUES (:lane, :rank, :request)")
@@ -90,6 +91,13 @@ class Lanes:
                 self._learn(lane, LaneKey.parse(text))
             self._set(lane, head, before.get(lane, 0))
         self._seen, self._loaded_at = version, now
+
+    def known(self, tx: Reading, lanes: Collection[int]) -> list[LaneKey]:
+        """What some lanes are, looked up where another process made them."""
+        for lane in lanes:
+            if lane not in self.keys:
+                self._learn(lane, LaneKey.parse(tx.value(_KEY, {"id": lane})))
+        return [self.keys[lane] for lane in lanes]
 
     def _learn(self, lane: int, key: LaneKey) -> None:
         self._ids[key] = lane

@@ -1,0 +1,183 @@
+"""A job comes back: the worker's owner is paid, the requester charged, each exactly once whatever is repeated."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+from core.contract.names import JobState, MetadataType, MetadataValue
+from core.contract.work import SubmitRequest
+from core.coordinator.rules import accounts, holds, ledger, restart
+from core.coordinator.rules.ledger import Entry, escrow, holding, kudos, wallet
+from core.coordinator.rules.values import Settled, User
+from core.coordinator.store import jobs
+from core.coordinator.store import requests as store
+from core.coordinator.store import workers as worker_store
+from core.coordinator.store.jobs import JobRow, State
+from core.coordinator.store.ledger import Posting
+from core.coordinator.store.requests import RequestRow
+from core.coordinator.store.workers import WorkerRow
+from core.db import Reading, Writing
+from core.errors import InvalidRequest, NotAllowed, NotFound
+from core.settings import Coordinator
+
+SAMPLES = 20
+MOST_METADATA = 50
+_HIDDEN = {MetadataValue.CSAM: JobState.CSAM, MetadataValue.NSFW: JobState.CENSORED}
+
+
+def _judge(row: JobRow | None, user: User, job_id: str) -> JobRow:
+    """The job, if this account may still hand it in; worker programs know these sentences by their words."""
+    if row is None:
+        raise NotFound(f"Processing Job with ID {job_id} does not exist.", code="InvalidJobID")
+    if row.owner_id != user.id:
+        raise NotAllowed("This job was given to somebody else's worker; wrong credentials.", code="WrongCredentials")
+    if row.state == State.DONE:
+        raise InvalidRequest(f"Processing Job with ID {job_id} was already submitted.", code="DuplicateGen")
+    return row
+
+
+def _refuse_late(row: JobRow) -> None:
+    if row.state == State.ABORTED:
+        raise InvalidRequest(
+            f"Processing Job with ID {row.id} took too long and was given to another worker. "
+            "Please check your worker speed.",
+            code="AbortedGen",
+        )
+
+
+def _known(job_id: str) -> str:
+    try:
+        return str(uuid.UUID(job_id))
+    except ValueError:
+        return ""
+
+
+def inspect(tx: Reading, *, user: User, job_id: str) -> None:
+    """Refuse a result before anything of it is stored.
+
+    Raises:
+        NotFound: `InvalidJobID`.
+        NotAllowed: `WrongCredentials`.
+        InvalidRequest: `DuplicateGen` (it is there already), `AbortedGen` (too late).
+    """
+    _refuse_late(_judge(jobs.get(tx, _known(job_id)), user, job_id))
+
+
+def wanted(tx: Reading, *, user: User, job_id: str) -> bool:
+    """Does anybody still want the picture of this job?
+
+    Raises:
+        NotFound: `InvalidJobID`.
+        NotAllowed: `WrongCredentials`.
+    """
+    row = jobs.get(tx, _known(job_id))
+    if row is None or row.owner_id != user.id:
+        _judge(row, user, job_id)
+        return False
+    request = store.get(tx, row.request_id)
+    return row.state == State.PROCESSING and request is not None and not request.cancelled and not request.faulted
+
+
+def settle(tx: Writing, *, terms: Coordinator, user: User, submit: SubmitRequest, now: float) -> Settled:
+    """Take a result in, or the job back.
+
+    Args:
+        tx: the transaction.
+        terms: the settings with the lifetimes.
+        user: the owner of the worker.
+        submit: what it hands in; its picture lies in the blob store already.
+        now: the time.
+
+    Raises:
+        NotFound: `InvalidJobID`.
+        NotAllowed: `WrongCredentials`.
+        InvalidRequest: `DuplicateGen`, `AbortedGen`, or too many notes.
+    """
+    if len(submit.gen_metadata) > MOST_METADATA:
+        raise InvalidRequest(f"A picture has at most {MOST_METADATA} notes.", code="BadRequest")
+    seen = _judge(jobs.get(tx, _known(submit.id)), user, submit.id)
+    request = store.lock(tx, seen.request_id)  # first the request, then the job: the order that everybody keeps
+    job = _judge(jobs.lock(tx, seen.id), user, submit.id)
+    if request is None:
+        raise NotFound(f"Processing Job with ID {submit.id} does not exist.", code="InvalidJobID")
+    if submit.state == JobState.FAULTED:
+        return _faulted(tx, terms, job, request, now)
+    _refuse_late(job)
+    return _delivered(tx, terms, job, request, submit, now)
+
+
+def _faulted(tx: Writing, terms: Coordinator, job: JobRow, request: RequestRow, now: float) -> Settled:
+    requeued = False
+    if job.state == State.PROCESSING:
+        requeued = restart.put_back(tx, terms=terms, job=job, fault=True, now=now)
+        restart.blame(tx, job.worker_id, now)
+    done = not requeued and request.waiting == 0 and request.processing <= 1
+    return Settled(0.0, request.id, done, requeued)
+
+
+def _delivered(
+    tx: Writing, terms: Coordinator, job: JobRow, request: RequestRow, submit: SubmitRequest, now: float
+) -> Settled:
+    outcome = _outcome(submit)
+    notes = [note.model_dump(mode="json", exclude_none=True) for note in submit.gen_metadata]
+    result = {"now": now, "seed": job.seed, "outcome": outcome.value, "metadata": json.dumps(notes)}
+    jobs.done(tx, job.id, result)
+    worker = worker_store.by_id(tx, job.worker_id)
+    cost = job.charge if outcome == JobState.OK else 0
+    from_hold = min(request.held, cost)
+    paid = from_hold + _takeable(tx, request.user_id, cost - from_hold)
+    _book(tx, job, request, worker, paid=paid, from_hold=from_hold, now=now)
+    expires = max(request.expires_at, now + terms.request_ttl)
+    store.finished(tx, request.id, paid=paid, from_hold=from_hold, expires_at=expires)
+    if worker is not None:
+        _credit_worker(tx, worker, job, now)
+    done = request.waiting == 0 and request.processing == 1
+    if done:
+        holds.release(tx, request, held=request.held - from_hold, now=now)
+    return Settled(kudos(job.reward), request.id, done, requeued=False)
+
+
+def _outcome(submit: SubmitRequest) -> JobState:
+    """What became of the picture; notes about censorship say it, or the state."""
+    for note in submit.gen_metadata:
+        if note.type == MetadataType.CENSORSHIP:
+            return _HIDDEN.get(note.value, JobState.CENSORED)
+    return JobState.CENSORED if submit.censored and submit.state == JobState.OK else submit.state
+
+
+def _takeable(tx: Writing, user_id: int, amount: int) -> int:
+    if user_id == ledger.ANONYMOUS or amount <= 0:
+        return 0
+    user = accounts.get(tx, user_id)
+    floor = round(user.floor * 100) if user is not None else 0
+    return ledger.takeable(tx, user_id, floor=floor, amount=amount)
+
+
+def _book(
+    tx: Writing,
+    job: JobRow,
+    request: RequestRow,
+    worker: WorkerRow | None,
+    *,
+    paid: int,
+    from_hold: int,
+    now: float,
+) -> None:
+    """Charge the requester and pay the owner, half of it into escrow until the owner is trusted."""
+    kept = 0 if worker is not None and worker.owner_trusted else job.reward // 2
+    sides = [
+        Posting(wallet(request.user_id), Entry.USAGE, from_hold - paid, job.things),
+        Posting(wallet(job.owner_id), Entry.CONTRIBUTION, job.reward - kept, job.things),
+    ]
+    if from_hold:
+        sides.append(Posting(holding(request.user_id), Entry.HOLD, -from_hold))
+    if kept:
+        sides.append(Posting(escrow(job.owner_id), Entry.CONTRIBUTION, kept))
+    ledger.book(tx, f"job:{job.id}", kind=Entry.CONTRIBUTION, at=now, sides=sides, model=job.model)
+
+
+def _credit_worker(tx: Writing, worker: WorkerRow, job: JobRow, now: float) -> None:
+    samples: list[float] = json.loads(worker.samples)
+    samples.append(round(job.things / max(now - job.created, 0.001)))
+    worker_store.delivered(tx, worker.id, samples=json.dumps(samples[-SAMPLES:]), things=job.things, kudos=job.reward)

@@ -1,0 +1,89 @@
+"""What happens by itself: lost jobs return, old requests go, sums are folded. Each round does a bounded amount."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from core.coordinator.rules import holds, restart
+from core.coordinator.rules.ledger import Entry
+from core.coordinator.rules.progress import blob_of
+from core.coordinator.rules.values import Kind, Swept
+from core.coordinator.store import accounts, figures, jobs
+from core.coordinator.store import ledger as ledger_store
+from core.coordinator.store import requests as store
+from core.coordinator.store.lanes import Lanes
+from core.coordinator.store.requests import RequestRow
+from core.db import Reading, Writing
+from core.settings import Coordinator
+
+MOST_JOBS = 200
+MOST_REQUESTS = 200
+MOST_POSTINGS = 5000
+MOST_EVENTS = 5000
+REMEMBERED_SECONDS = 7 * 86400
+"""How long a first answer to an Idempotency-Key is kept."""
+
+
+def sweep(tx: Writing, *, terms: Coordinator, now: float) -> Swept:
+    """One round."""
+    lost = jobs.stale(tx, now, MOST_JOBS)
+    requeued = [_lose(tx, terms, job, now) for job in lost]
+    gone = store.expired(tx, now, MOST_REQUESTS)
+    for request in gone:
+        _forget(tx, request, now)
+    _fold(tx)
+    if figures.due(tx, "idempotency", every=3600, now=now):
+        accounts.forget(tx, now - REMEMBERED_SECONDS)
+    return Swept(len(lost), len(gone), any(requeued))
+
+
+def _lose(tx: Writing, terms: Coordinator, job: jobs.JobRow, now: float) -> bool:
+    restart.blame(tx, job.worker_id, now)
+    return restart.put_back(tx, terms=terms, job=job, fault=True, now=now)
+
+
+def _forget(tx: Writing, request_id: str, now: float) -> None:
+    """Forget a request with its jobs and pictures, and give back what was put aside for it."""
+    row = store.lock(tx, request_id)
+    if row is None:
+        return
+    if row.waiting:
+        tx.local(Lanes).leave(tx, row.id, row.rank, json.loads(row.lanes))
+    holds.release(tx, row, held=row.held, now=now)
+    jobs.wish_away(tx, [*map(blob_of, jobs.ids(tx, row.id)), *_source_keys(row)], now)
+    jobs.remove(tx, row.id)
+    store.remove(tx, row.id)
+
+
+def _source_keys(row: RequestRow) -> list[str]:
+    stored: dict[str, Any] = json.loads(row.sources)
+    keys = [stored.get("picture"), stored.get("mask"), *(key for key, _ in stored.get("extra", ()))]
+    return [key for key in keys if key]
+
+
+def _fold(tx: Writing) -> None:
+    ledger_store.fold(tx, MOST_POSTINGS)
+    sums: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
+    for kind, model, at, things in figures.take_uncounted(tx, MOST_EVENTS):
+        if kind == Entry.CONTRIBUTION and model is not None:
+            part = sums[model, int(at // 3600)]
+            part[0] += 1
+            part[1] += things
+    rows: list[Mapping[str, Any]] = [
+        {"kind": Kind.IMAGE.value, "model": model[:255], "hour": hour, "times": times, "things": things}
+        for (model, hour), (times, things) in sorted(sums.items())
+    ]
+    figures.count(tx, rows)
+
+
+def blobs_to_delete(tx: Reading, limit: int = 500) -> list[str]:
+    """Pictures whose requests are gone; delete them, then say so with `blobs_deleted`."""
+    return [row[0] for row in jobs.wishes(tx, limit)]
+
+
+def blobs_deleted(tx: Writing, keys: Iterable[str]) -> None:
+    """These pictures are gone from the blob store (or never were there)."""
+    jobs.wishes_granted(tx, keys)
