@@ -65,8 +65,8 @@ class ExtraSourceImage(Sparse):
 class GenerationParams(Ask):
     """How the picture is drawn."""
 
-    n: Amount = 1
     control_type: ControlType | None = None
+    n: Amount = 1
     steps: Steps = Field(default_factory=lambda data: 20 if data.get("control_type") else 30)
     sampler_name: Sampler = Sampler.K_EULER_A
     cfg_scale: float = Field(default=5.0, ge=0, le=100)

@@ -17,6 +17,8 @@ from core.contract.codes import Rc
 
 VALIDATION_MESSAGE = "Input payload validation failed"
 _LONGEST_QUOTE = 80
+_FOLLOWS_FROM_ANOTHER = "default_factory_not_called"
+"""What pydantic adds for a default that depends on a field that failed."""
 
 
 class ErrorBody(Sparse):
@@ -40,7 +42,8 @@ def validation_body(error: ValidationError) -> ValidationBody:
     """
     errors: dict[str, str] = {}
     for details in error.errors(include_url=False):
-        errors.setdefault(_path(details), _sentence(details))
+        if details["type"] != _FOLLOWS_FROM_ANOTHER:
+            errors.setdefault(_path(details), _sentence(details))
     return ValidationBody(errors=errors)
 
 
