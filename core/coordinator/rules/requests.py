@@ -242,6 +242,7 @@ def _store(
         "redo": "[]",
         "held": held,
         "faulted": False,
+        "stopped": False,
         "ip": ip,
         "agent": client_agent,
     }
@@ -328,9 +329,8 @@ def cancel(tx: Writing, request_id: str, *, now: float) -> Status:
     if row is None:
         raise NotFound("There is no such request; it may have expired.", code="RequestNotFound")
     if row.waiting:
-        lanes = tx.local(Lanes)
-        lanes.leave(tx, row.id, row.rank, json.loads(row.lanes))
-        store.give_up(tx, row.id)
+        tx.local(Lanes).leave(tx, row.id, row.rank, json.loads(row.lanes))
+    store.give_up(tx, row.id)
     if row.processing == 0:
         holds.release(tx, row, held=row.held, now=now)
     return progress.status(tx, request_id, now=now)

@@ -39,7 +39,7 @@ def put_back(tx: Writing, *, terms: Coordinator, job: JobRow, fault: bool, now: 
     if row is None or not jobs.abort(tx, job.id, now):
         return False
     broken = row.faults + fault > MOST_FAULTS or row.restarted + 1 > MOST_LOST
-    again = not broken and row.cancelled == 0 and not row.faulted
+    again = not broken and not row.stopped
     redo: list[int] = json.loads(row.redo)
     store.came_back(
         tx,
@@ -64,8 +64,8 @@ def _requeue(tx: Writing, row: RequestRow, *, again: bool, broken: bool) -> None
     numbers: list[int] = json.loads(row.lanes)
     if again and row.waiting == 0:
         lanes.enter(tx, row.id, row.rank, numbers)
-    if broken and row.waiting:
-        lanes.leave(tx, row.id, row.rank, numbers)
+    if broken:
+        lanes.leave(tx, row.id, row.rank, numbers if row.waiting else ())
         store.give_up(tx, row.id)
 
 

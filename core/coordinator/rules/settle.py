@@ -76,7 +76,7 @@ def wanted(tx: Reading, *, user: User, job_id: str) -> bool:
         _judge(row, user, job_id)
         return False
     request = store.get(tx, row.request_id)
-    return row.state == State.PROCESSING and request is not None and not request.cancelled and not request.faulted
+    return row.state == State.PROCESSING and request is not None and not request.stopped
 
 
 def settle(tx: Writing, *, terms: Coordinator, user: User, submit: SubmitRequest, now: float) -> Settled:

@@ -27,6 +27,7 @@ class RequestRow(NamedTuple):
     cancelled: int
     handed: int
     faulted: bool
+    stopped: bool
     width: int
     height: int
     steps: int
@@ -85,7 +86,7 @@ _CAME_BACK = Statement(
     "waiting = waiting + :again, cancelled = cancelled + :dropped, redo = :redo, faulted = faulted OR :broken, "
     "expires_at = :expires_at WHERE id = :id"
 )
-_GIVE_UP = Statement("UPDATE requests SET cancelled = cancelled + waiting, waiting = 0 WHERE id = :id")
+_GIVE_UP = Statement("UPDATE requests SET cancelled = cancelled + waiting, waiting = 0, stopped = true WHERE id = :id")
 _UNHOLD = Statement("UPDATE requests SET held = 0 WHERE id = :id")
 _PROFILE = Statement("SELECT lanes, rank, waiting, things FROM requests WHERE waiting > 0")
 _EXPIRED = Statement("SELECT id FROM requests WHERE expires_at < :now ORDER BY expires_at LIMIT :limit")

@@ -128,6 +128,7 @@ requests = _table(
     Column("pool", String(16), nullable=False, server_default=""),
     *map(_number, ("n", "waiting", "processing", "finished", "restarted", "faults", "cancelled", "handed")),
     _flag("faulted"),
+    _flag("stopped"),
     *map(_number, ("width", "height", "steps", "things", "price", "charge", "tax", "consumed", "held")),
     _words("models", "[]"),
     _words("payload", "{}"),
@@ -152,7 +153,7 @@ requests = _table(
 
 `n` pictures were asked for: `waiting` + `processing` + `finished` + `cancelled` = n. `handed` is the number of the next
 picture that was never handed out, `redo` lists those that came back. `restarted` counts jobs that came back, `faults`
-those of them that a worker failed at. `price` is what a picture earns a worker, `charge` what it costs, before the
+those of them that a worker failed at. `stopped`: nothing of it is handed out again. `price` is what a picture earns a worker, `charge` what it costs, before the
 model's multiplier. `pool` stands for the models asked for where a limit is counted for each.
 """
 

@@ -172,6 +172,7 @@ def upgrade() -> None:
         sa.Column("cancelled", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("handed", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("faulted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("stopped", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("width", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("height", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("steps", sa.BigInteger(), server_default="0", nullable=False),
