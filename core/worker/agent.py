@@ -79,10 +79,10 @@ class Agent:
         loop = asyncio.get_running_loop()
         failures = 0
         while True:
-            room = await self._waiting.room()
+            amount = await self._waiting.room()
             asked = loop.time()
             try:
-                offer = await self._client.pop(self._request(room))
+                offer = await self._client.pop(self._request(amount))
             except LargesseError as error:
                 failures += 1
                 self._unsure = self._unsure or isinstance(error, HordeUnavailable)
@@ -137,7 +137,7 @@ class Agent:
         if self._unsure and not self._open:
             self._session, self._unsure = str(uuid.uuid4()), False
 
-    def _request(self, room: int) -> PopRequest:
+    def _request(self, amount: int) -> PopRequest:
         self._renew_session()
         if not self._offered:
             raise ConfigError("None of this worker's models can be used any more; see the log for each one's reason.")
@@ -151,7 +151,7 @@ class Agent:
             max_pixels=mine.max_pixels,
             blacklist=mine.blacklist,
             threads=min(self._devices, 50),
-            amount=max(1, min(room, mine.max_batch)),
+            amount=amount,
             allow_img2img=True,
             allow_painting=True,
             allow_post_processing=False,

@@ -25,7 +25,7 @@ class Waiting:
 
     def __init__(self, *, devices: int, max_batch: int, lookahead: float) -> None:
         self._devices = devices
-        self._most = devices * max_batch
+        self._max_batch = max_batch
         self._lookahead = lookahead
         self._jobs: list[Held] = []
         self._seconds: float | None = None
@@ -35,10 +35,14 @@ class Waiting:
     @property
     def limit(self) -> int:
         """How many jobs may lie here; one for each device until it is known how fast they draw."""
+        return self._devices * self.amount
+
+    @property
+    def amount(self) -> int:
+        """How many pictures of one request to take at once: those that one device draws in the time ahead."""
         if self._seconds is None:
-            return self._devices
-        ready = self._lookahead * self._devices / max(self._seconds, 1e-6)
-        return int(min(self._most, max(self._devices, ready)))
+            return 1
+        return int(min(self._max_batch, max(1.0, self._lookahead / max(self._seconds, 1e-6))))
 
     def drew(self, pictures: int, seconds: float) -> None:
         """Learn how long a picture takes."""
@@ -58,10 +62,13 @@ class Waiting:
         self._wake()
 
     async def room(self) -> int:
-        """Wait until more jobs are of use; how many."""
+        """Wait until more jobs are of use; how many to ask for at once.
+
+        A batch's worth even where less is missing: the answer may be long in coming, and all may be drawn by then.
+        """
         while len(self._jobs) >= self.limit:
             await self._change()
-        return self.limit - len(self._jobs)
+        return self.amount
 
     async def take(self, max_batch: int) -> list[Held]:
         """Wait for the next batch; empty after `close`."""

@@ -73,11 +73,11 @@ def test_little_is_held_ahead_of_a_slow_device() -> None:
     waiting.drew(1, 100.0)
     assert waiting.limit == 2
     for _ in range(40):
-        waiting.drew(4, 40.0)
-    assert waiting.limit == 3
+        waiting.drew(4, 36.0)
+    assert (waiting.limit, waiting.amount) == (4, 2)
     for _ in range(40):
         waiting.drew(4, 0.4)
-    assert waiting.limit == 8
+    assert (waiting.limit, waiting.amount) == (8, 4)
 
 
 async def test_room_and_jobs_wake_those_who_wait() -> None:
