@@ -59,8 +59,13 @@ def _facts(ticket: Ticket, outcome: Outcome) -> str:
     facts = [f"{'seed' if len(outcome.pictures) == 1 else 'seeds'} {seeds}", models]
     facts += [f"style {ticket.style}"] if ticket.style else []
     facts += [str(ticket.size), f"{ticket.wanted.params.steps} steps"]
-    facts += [duration(outcome.seconds), f"{round(outcome.kudos, 2):g} kudos"]
+    facts += [_took(outcome.seconds), f"{round(outcome.kudos, 2):g} kudos"]
     return " · ".join(facts)
+
+
+def _took(seconds: float) -> str:
+    """Tenths matter to whoever draws on their own machine."""
+    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
 
 
 def _shortfalls(outcome: Outcome) -> list[str]:

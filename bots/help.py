@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from core.chat.command import Command, Opt, Option, OptionKind, command
+from core.chat.grammar import nearest
 from core.chat.talk import Chat
 from core.errors import NotFound
 from core.house import House
 from core.house.offer import only_little
-from core.house.styles import hint
 from core.house.words import listed
 
 
@@ -26,7 +26,7 @@ async def help_(
     explained = chat.repertoire.command(wanted)
     if explained is None:
         names = [each.name for each in chat.repertoire.commands]
-        raise NotFound(f"I have no command called “{topic.strip()}”. {hint(wanted, names)}")
+        raise NotFound(f"I have no command called “{topic.strip()}”. {nearest(wanted, names)}")
     await chat.reply("\n".join(_details(explained)))
 
 

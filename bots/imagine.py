@@ -31,7 +31,7 @@ async def imagine(
         float | None, Opt("How closely to follow the words", ge=0, le=100, aliases=("cfg", "scale"), example="7")
     ] = None,
     sampler: Annotated[str | None, Opt("How noise becomes a picture", suggest="samplers", example="k_euler")] = None,
-    n: Annotated[int, Opt("How many pictures", ge=1, le=20, aliases=("amount", "count"), example="2")] = 1,
+    n: Annotated[int, Opt("How many pictures", ge=1, aliases=("amount", "count"), example="2")] = 1,
     model: Annotated[str | None, Opt("Which model draws", suggest="models")] = None,
 ) -> None:
     """Draw a picture."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from core.chat.command import Opt, command
+from core.chat.grammar import nearest
 from core.chat.talk import Chat
 from core.errors import NotFound
 from core.generation import Size
 from core.house import House
-from core.house.styles import Look, Style, hint
+from core.house.styles import Look, Style
 from core.house.words import listed
 
 
@@ -30,10 +32,19 @@ async def styles(
         return
     found = known.search(wanted)
     if not found:
-        raise NotFound(f"No style has anything to do with “{wanted}”. {hint(wanted, list(known.styles))}")
-    lines = [f"• {name}: {style.description}" for name, style in found.items()]
-    first = next(iter(found))
-    await chat.reply("\n".join([*lines, f"Use one like this: draw a lighthouse style: {first}"]))
+        raise NotFound(f"No style has anything to do with “{wanted}”. {nearest(wanted, known.styles)}")
+    await chat.reply(_list(found, family=await _family(chat)))
+
+
+def _list(found: Mapping[str, Style], *, family: str) -> str:
+    """One line each for what can be drawn now, one line for all the rest."""
+    fitting = {name: style for name, style in found.items() if style.fits(family)}
+    lines = [f"• {name}: {style.description}" for name, style in fitting.items()]
+    if others := [name for name in found if name not in fitting]:
+        lines.append(f"Not with the models that draw right now: {', '.join(others)}.")
+    if fitting:
+        lines.append(f"Use one like this: draw a lighthouse style: {next(iter(fitting))}")
+    return "\n".join(lines)
 
 
 async def _family(chat: Chat[House]) -> str:

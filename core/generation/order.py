@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from core.chat.grammar import nearest
 from core.contract.generate import GenerateRequest, GenerationParams
 from core.contract.names import Sampler
 from core.errors import InvalidRequest, NotFound
 from core.generation.sizes import Size, read_size, rounded, typed_size
 from core.house import House
 from core.house.offer import Offered, only_little
-from core.house.styles import Family, Look, Style, hint
+from core.house.styles import Family, Look, Style
 
 MOST_STEPS, MOST_GUIDANCE = 500, 100.0
 SAMPLERS = [sampler.value for sampler in Sampler]
@@ -112,7 +113,7 @@ def _known_model(name: str, offered: tuple[Offered, ...]) -> str:
             return known
     if not names:
         return name
-    raise NotFound(f"Nobody offers a model called “{name}” right now. {hint(name, names)}")
+    raise NotFound(f"Nobody offers a model called “{name}” right now. {nearest(name, names)}")
 
 
 def _style(house: House, wish: Wish) -> tuple[str, Style] | None:
@@ -139,7 +140,7 @@ def read_sampler(name: str) -> Sampler:
     for sampler in Sampler:
         if _plain_sampler(sampler.value) == wanted:
             return sampler
-    raise NotFound(f"There is no sampler called “{name}”. {hint(name, SAMPLERS)}")
+    raise NotFound(f"There is no sampler called “{name}”. {nearest(name, SAMPLERS)}")
 
 
 def _plain_sampler(name: str) -> str:

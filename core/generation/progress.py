@@ -66,7 +66,7 @@ class Glimpse:
 
     def _drawing(self) -> str:
         which = f"picture {min(self.finished + 1, self.total)} of {self.total}" if self.total > 1 else ""
-        step = f"step {self.step} of {self.steps}" if self.steps else ""
+        step = f"step {self.step} of {self.steps}" if self.step else ""
         eta = f"about {duration(self.wait)} left" if self.wait >= 3 else ""
         details = ", ".join(part for part in (which, step, eta) if part)
         return f"Drawing: {details} …" if details else "Drawing …"

@@ -6,7 +6,6 @@ words plus hints (steps, guidance, sampler, shape); a family says how its models
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -15,6 +14,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from core.chat.grammar import nearest
 from core.contract.names import Sampler
 from core.errors import ConfigError, NotFound
 
@@ -117,7 +117,7 @@ class Styles(_Table):
         for known, style in self.styles.items():
             if _plain(known) == wanted:
                 return known, style
-        raise NotFound(f"There is no style called “{name}”. {hint(name, list(self.styles))}", code="StyleNotFound")
+        raise NotFound(f"There is no style called “{name}”. {nearest(name, self.styles)}", code="StyleNotFound")
 
     def search(self, words: str) -> Mapping[str, Style]:
         """Styles whose name, description or tags contain every one of the words; all of them for no words."""
@@ -132,21 +132,6 @@ def _plain(name: str) -> str:
 def _mentions(name: str, style: Style, wanted: Sequence[str]) -> bool:
     text = " ".join((name, style.description, *style.tags)).lower()
     return all(word in text for word in wanted)
-
-
-def nearest(name: str, known: Sequence[str], *, most: int = 3) -> list[str]:
-    """The known names that look most like the given one, best first: typing mistakes, then parts of a name."""
-    lower = {each.lower(): each for each in known}
-    close = difflib.get_close_matches(name.lower(), lower, n=most, cutoff=0.6)
-    part = [each for each in lower if name.lower() in each and each not in close]
-    return [lower[each] for each in [*close, *part][:most]]
-
-
-def hint(name: str, known: Sequence[str]) -> str:
-    """One sentence that leads on from an unknown name: the nearest ones, else a few examples."""
-    if close := nearest(name, known):
-        return f"Did you mean {' or '.join(close)}?"
-    return f"There are: {', '.join(known[:8])}{' …' if len(known) > 8 else ''}." if known else ""
 
 
 def load_styles(file: Path) -> Styles:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from bots import REPERTOIRE
@@ -68,7 +70,9 @@ async def test_status_while_the_horde_is_away(room: Room, horde: ScriptedHorde) 
 async def test_styles_are_listed(room: Room) -> None:
     """All of them, with how to use one."""
     (post,) = await room.say("styles")
-    assert set(room.house.styles.styles) <= set(post.text.replace(":", "").replace("•", "").split())
+    assert set(room.house.styles.styles) <= set(re.findall(r"\w+", post.text))
+    assert "• oil: Oil on canvas" in post.text
+    assert "Not with the models that draw right now: portrait, cinematic, ink, comic, fantasy." in post.text
     assert "Use one like this: draw a lighthouse style: photo" in post.text
 
 
