@@ -6,10 +6,11 @@ as an entry point of the group `largesse.platforms`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
 from core.chat.port import Port
 from core.errors import ConfigError
@@ -49,3 +50,18 @@ def platform(name: str) -> Callable[..., Port]:
     except ModuleNotFoundError as error:
         hint = f"install it with: pip install '.[{name}]'"
         raise ConfigError(f"The platform {name!r} needs the module {error.name!r}; {hint}.") from None
+
+
+def opened(wanted: Mapping[str, Mapping[str, Any]], *, data_dir: Path) -> list[Port]:
+    """A port for each platform that is wanted.
+
+    Args:
+        wanted: name of a platform → its settings, the keyword arguments of its class.
+        data_dir: folder where a platform may keep what must survive a restart.
+
+    Raises:
+        ConfigError: no platform is wanted, or one cannot be used.
+    """
+    if not wanted:
+        raise ConfigError(f"No platform is enabled: set enabled = true in one of {', '.join(sorted(platforms()))}.")
+    return [platform(name)(**arguments, data_dir=data_dir) for name, arguments in wanted.items()]

@@ -20,6 +20,8 @@ LargesseError                 a sentence for a person (`str(error)`), a code for
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 
 class LargesseError(Exception):
     """Something went wrong in Largesse."""
@@ -144,3 +146,12 @@ class StorageFull(LargesseError):
     """There is no room left on the disk."""
 
     code = "StorageFull"
+
+
+def flat(group: BaseExceptionGroup[LargesseError]) -> Iterator[LargesseError]:
+    """The errors of a group and of the groups inside it, each once."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from flat(error)
+        else:
+            yield error

@@ -162,10 +162,15 @@ class Bots(Section):
     )
 
 
-class Console(Section):
+class Platform(Section):
+    """A place where people talk to the bots; the keys of its table are its adapter's keyword arguments."""
+
+    enabled: bool = Field(default=False, description="Run this platform in `up` and `bots`.")
+
+
+class Console(Platform):
     """The chat in the terminal."""
 
-    enabled: bool = Field(default=False, description="Open the terminal chat in `up`.")
     person: str = Field(default="you", min_length=1, max_length=50, description="Your name in the chat.")
     pictures_dir: Path = Field(default=Path("out"), description="Folder where finished pictures are saved.")
 
@@ -195,6 +200,25 @@ class Settings(BaseSettings):
         """Environment over file; the file's content arrives as init arguments."""
         del settings_cls
         return env_settings, init_settings
+
+    def platforms(self) -> dict[str, dict[str, Any]]:
+        """Name → keyword arguments of each platform that is enabled."""
+        sections = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            name: {key: getattr(section, key) for key in type(section).model_fields if key != "enabled"}
+            for name, section in sections.items()
+            if isinstance(section, Platform) and section.enabled
+        }
+
+    def for_demo(self, pictures_dir: Path) -> Settings:
+        """These settings with the terminal chat open, its pictures in a folder, and the logs quiet."""
+        quiet = {"DEBUG": "DEBUG", "INFO": "WARNING"}.get(self.general.log_level, self.general.log_level)
+        return self.model_copy(
+            update={
+                "general": self.general.model_copy(update={"log_level": quiet}),
+                "console": self.console.model_copy(update={"enabled": True, "pictures_dir": pictures_dir}),
+            }
+        )
 
 
 def load(file: Path | None = None) -> Settings:

@@ -31,6 +31,8 @@ Ending = asyncio.Task["LargesseError | None"]
 
 MAX_ATTEMPTS = 5
 """How often a conversation is taken up again; one that takes the process down each time must end."""
+RESTART_AFTER, RESTART_LATEST = 5.0, 600.0
+"""Seconds until a platform that failed is started again: the first time, and at most."""
 MAX_SENTENCE = 300
 """Characters of an error that is said in public."""
 
@@ -73,6 +75,34 @@ class Dispatch(Generic[H]):
             for talk in await self._memory.open_talks(port.name):
                 if all(task.get_name() != talk.key for task in self._tasks):
                     self._resume(port, talk)
+
+    async def listen(self, *ports: Port, until: asyncio.Event) -> None:
+        """Take up what was left open, then run the platforms, each by itself, until told or until all have ended.
+
+        One that fails (a revoked token, a ban, a bug) is said in the log and started again, less and less often; the
+        others never notice.
+        """
+        await self.resume(*ports)
+        listening = [asyncio.create_task(self._listen(port), name=f"listen:{port.name}") for port in ports]
+        told = asyncio.create_task(until.wait())
+        try:
+            await asyncio.wait([told, asyncio.gather(*listening)], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (told, *listening):
+                task.cancel()
+            await asyncio.gather(told, *listening, return_exceptions=True)
+
+    async def _listen(self, port: Port) -> None:
+        wait = RESTART_AFTER
+        while True:
+            try:
+                await port.run(self)
+            except Exception as error:
+                logger.exception("platform_failed", platform=port.name, reason=str(error), again_in=wait)
+            else:
+                return
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, RESTART_LATEST)
 
     async def suggest(self, name: str, typed: str, *, limit: int = 25) -> list[str]:
         """Values of `Opt(suggest=name)` for what was typed so far: first those that begin with it."""

@@ -14,11 +14,12 @@ import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from pydantic import SecretStr
 
 from core.errors import ConfigError
+from core.settings import Settings
 
 ANONYMOUS = "0000000000"
 HOUSE_FILE = "house-keys.json"
@@ -130,3 +131,26 @@ def _settle(path: Path, temporary: Path) -> None:
         return
     except OSError:
         temporary.replace(path)  # a file system without hard links
+
+
+def introduce(settings: Settings, part: Literal["worker", "bots"], running_at: str) -> tuple[str, SecretStr]:
+    """Address and key with which the worker or the bots go to their coordinator.
+
+    Args:
+        settings: the whole tree.
+        part: who goes.
+        running_at: address of the bundled coordinator where it runs in this process, else empty.
+
+    Raises:
+        ConfigError: a worker has no key for somebody else's coordinator.
+    """
+    own = settings.worker if part == "worker" else settings.bots
+    terms, key = settings.coordinator, own.api_key
+    if own.horde_url:
+        if part == "worker" and not key.get_secret_value():
+            raise ConfigError(f"worker.api_key: found none; allowed: the key of your account on {own.horde_url}.")
+        return own.horde_url, key if key.get_secret_value() else SecretStr(ANONYMOUS)
+    if not key.get_secret_value():
+        house = house_keys(settings.general.data_dir)
+        key = SecretStr(house.worker if part == "worker" else house.bots)
+    return running_at or terms.public_url or f"http://{terms.host}:{terms.port}", key

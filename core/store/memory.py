@@ -1,5 +1,6 @@
-"""`Store`: the bots' memory, one transaction for each verb. Implements `core.chat.memory.Memory` and
-`core.house.requests.Requests`.
+"""`Store`: the bots' memory, one transaction for each verb.
+
+Implements `core.chat.memory.Memory` and `core.house.requests.Requests`.
 
 Opened by `run_bot.py`, used by dispatch, outbox and, as `house.requests`, by the conversations.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
 
@@ -38,13 +40,12 @@ class Store:
             ConfigError: the address is wrong or the file cannot be opened.
         """
         database = await Database.open(url)
-        try:
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(database.close)
             await database.upgrade(MIGRATIONS)
             store = cls(database, clock=clock)
             await store.forget_old()
-        except BaseException:
-            await database.close()
-            raise
+            undo.pop_all()
         return store
 
     async def close(self) -> None:

@@ -1,0 +1,53 @@
+# One word per chore. `make help` lists them. Everything is installed into .venv by these commands; nothing else is needed
+# than Python 3.11 or newer and make.
+PYTHON ?= python3
+VENV   ?= .venv
+PY      = $(VENV)/bin/python
+PIP     = $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
+SAY    ?=
+OUT    ?= out
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench drills doctor clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(VENV)/run.stamp: pyproject.toml constraints.txt
+	@test -x $(PY) || { echo "Creating $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing what it needs (once; a few minutes) ..."
+	@$(PIP) -e '.[console,coordinator,worker]'
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp
+	@echo "Installing what the tests need (once) ..."
+	@$(PIP) -e '.[console,coordinator,worker,dev]'
+	@touch $@
+
+demo: $(VENV)/run.stamp ## chat with the bot here; SAY="draw a cat" OUT=out draws one picture and stops
+	@$(PY) run_bot.py demo $(if $(SAY),--say "$(SAY)" --out "$(OUT)")
+
+test: $(VENV)/dev.stamp ## all tests
+	$(PY) -m pytest
+
+lint: $(VENV)/dev.stamp ## style, types and who may import whom
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/basedpyright --pythonpath $(PY) --warnings
+
+format: $(VENV)/dev.stamp ## put the code into its one style
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+bench: $(VENV)/dev.stamp ## every benchmark, briefly; FULL=1 for the long ones
+	$(PY) -m bench $(if $(FULL),,--quick)
+
+drills: $(VENV)/dev.stamp ## long drills: many kills, long loads
+	$(PY) -m pytest -m slow
+
+doctor: $(VENV)/run.stamp ## is everything in order on this machine?
+	@$(PY) run_bot.py doctor
+
+clean: ## forget the environment and caches; data/ and out/ stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

@@ -1,0 +1,160 @@
+"""Puts one coordinator process together and runs it: database, blobs, accounts, routes, pages, sweeper.
+
+`run_bot.py` calls `serve`; tests that want the bare application call `create_app`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
+
+from core import log
+from core.coordinator.api.openapi import document
+from core.coordinator.api.routes import ENDPOINTS, add_routes
+from core.coordinator.api.status import front_figures
+from core.coordinator.auth import Accounts
+from core.coordinator.blobs.disk import DiskBlobs
+from core.coordinator.blobs.guard import Fetcher
+from core.coordinator.blobs.signer import Signer
+from core.coordinator.keys import hash_key, house_keys, load_secret
+from core.coordinator.live import Live
+from core.coordinator.memo import Memo
+from core.coordinator.middleware import add_headers, frame
+from core.coordinator.pages.views import add_pages
+from core.coordinator.rates import Rates
+from core.coordinator.rooms import ROOMS, VERSION, Rooms
+from core.coordinator.rules import accounts, schema
+from core.coordinator.sweeper import run_sweeper
+from core.db import Database, Writing
+from core.errors import ConfigError
+from core.settings import Settings
+
+_log = log.get(__name__)
+
+DATABASE_FILE = "coordinator.db"
+BLOBS_FOLDER = "blobs"
+_DRAIN_SECONDS = 10.0
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # what people listen on
+
+
+def create_app(settings: Settings) -> web.Application:
+    """The whole coordinator but its sweeper; it opens the database when it is started, and closes it at the end."""
+    terms = settings.coordinator
+    rates = Rates(enabled=terms.limits.rate_limits)
+    app = web.Application(middlewares=[frame(rates, version=VERSION)], client_max_size=terms.limits.max_body_bytes)
+    app.on_response_prepare.append(add_headers)
+    add_routes(app, rates)
+    add_pages(app, document(ENDPOINTS, title=terms.name), front_figures)
+
+    async def furnished(app: web.Application) -> AsyncIterator[None]:
+        data_dir = settings.general.data_dir
+        secret = load_secret(data_dir, terms.secret)
+        database = await open_database(settings)
+        try:
+            await database.write(lambda tx: _furnish(tx, data_dir, secret))
+            app[ROOMS] = Rooms(
+                terms=terms,
+                database=database,
+                blobs=DiskBlobs(data_dir / BLOBS_FOLDER, Signer(secret, terms.blob_ttl)),
+                accounts=Accounts(database, secret),
+                rates=rates,
+                fetcher=Fetcher(limit=terms.limits.max_source_bytes),
+                live=Live(),
+                memo=Memo(),
+            )
+            yield
+        finally:
+            await database.close()
+
+    app.cleanup_ctx.append(furnished)
+    return app
+
+
+async def open_database(settings: Settings) -> Database:
+    """The coordinator's database, migrated to this version's tables.
+
+    Raises:
+        ConfigError: it cannot be opened, is damaged, or was last used by a newer Largesse.
+    """
+    from alembic.util import CommandError
+
+    embedded = f"sqlite:///{(settings.general.data_dir / DATABASE_FILE).as_posix()}"
+    database = await Database.open(settings.coordinator.database_url or embedded)
+    try:
+        await schema.prepare(database)
+    except CommandError as error:
+        await database.close()
+        raise ConfigError(
+            "coordinator.database_url: this database was last used by a newer Largesse than this one "
+            f"({error}); start that one, or restore an older copy of the database."
+        ) from error
+    except (SQLAlchemyError, sqlite3.DatabaseError, OSError) as error:
+        await database.close()
+        raise ConfigError(
+            f"coordinator.database_url: the database cannot be used: {_cause(error)}. If it is damaged, restore a copy."
+        ) from error
+    return database
+
+
+def _cause(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().rstrip(".")
+
+
+def _furnish(tx: Writing, data_dir: Path, secret: bytes) -> None:
+    """Make the house's own two accounts, once: the worker's is trusted, the bots' serves others."""
+    keys = house_keys(data_dir)
+    worker, bots = hash_key(secret, keys.worker), hash_key(secret, keys.bots)
+    if accounts.find_by_key(tx, worker) is None:
+        accounts.create(tx, name="largesse worker", key_hash=worker, now=time.time(), trusted=True)
+    if accounts.find_by_key(tx, bots) is None:
+        accounts.create(tx, name="largesse bots", key_hash=bots, now=time.time(), service=True)
+
+
+async def serve(settings: Settings, *, ready: Callable[[str], None], stop: asyncio.Event) -> None:
+    """Run a coordinator until `stop` is set, then let running calls finish.
+
+    Args:
+        settings: all of them; `general.data_dir` and `coordinator` are used.
+        ready: called once with the address under which this process can be reached on this machine.
+        stop: set it to end: long polls answer at once, other calls have ten seconds.
+
+    Raises:
+        ConfigError: the port is taken, or the database or the kept keys cannot be used.
+    """
+    app = create_app(settings)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_DRAIN_SECONDS)
+    try:
+        await runner.setup()
+        address = await _listen(runner, settings)
+        async with asyncio.TaskGroup() as group:
+            sweeper = group.create_task(run_sweeper(app[ROOMS]))
+            _log.info("coordinator_listens", url=address)
+            ready(address)
+            await stop.wait()
+            sweeper.cancel()
+    finally:
+        if ROOMS in app:
+            app[ROOMS].live.close()
+        await runner.cleanup()
+    _log.info("coordinator_stopped")
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> str:
+    host, port = settings.coordinator.host, settings.coordinator.port
+    site = web.TCPSite(runner, host, port)
+    try:
+        await site.start()
+    except OSError as error:
+        raise ConfigError(
+            f"coordinator.port: cannot listen on {host}:{port} ({error.strerror or error}); "
+            "another program, perhaps another Largesse, uses it: choose another port, or 0 for any free one."
+        ) from error
+    real = runner.addresses[0][1]
+    near = _EVERYWHERE.get(host, host)
+    return f"http://[{near}]:{real}" if ":" in near else f"http://{near}:{real}"

@@ -1,0 +1,155 @@
+"""The command line of Largesse, and the only file that sees everybody: it introduces the parts to each other.
+
+Each part (coordinator, worker, bots) gets its settings and runs in one TaskGroup, alone or together, always over HTTP.
+Stopping goes from the outside in: platforms fall silent, the worker hands in its work, the coordinator leaves last.
+"""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.errors import LargesseError, flat
+from core.settings import Settings, effective, load
+
+ABOUT = "Chat bots that let a community draw pictures together, on machines that the community itself lends."
+app = typer.Typer(help=ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+File = Annotated[Path | None, typer.Option("--settings", metavar="FILE", help="Used instead of config/largesse.toml.")]
+Say = Annotated[str | None, typer.Option(help="Say one sentence, save the picture, print its path, stop.")]
+Out = Annotated[Path, typer.Option(help="Folder for pictures; with --say also a .png or .webp file.")]
+DRAIN_SECONDS = 10.0
+
+
+async def household(settings: Settings, *parts: str, say: str | None = None) -> int:
+    """Run parts (coordinator, worker, bots; demo: bots wait for the worker) until told to stop; the exit status."""
+    from core.stopping import stop_on_signals, until_either
+
+    stop, last, drawing = stop_on_signals(), asyncio.Event(), asyncio.Event()
+    guests: list[asyncio.Task[int]] = []
+    async with asyncio.TaskGroup() as group:
+        url = await _coordinator(group, settings, last) if "coordinator" in parts else ""
+        if "worker" in parts:
+            guests.append(group.create_task(_worker(settings, url, drawing, stop)))
+        if "demo" in parts:
+            await until_either(drawing, stop)
+        if "bots" in parts:
+            guests.append(group.create_task(_bots(settings, url, stop, say)))
+        await stop.wait()
+        statuses = await asyncio.gather(*guests)
+        last.set()
+    return max(statuses, default=0)
+
+
+async def _coordinator(group: asyncio.TaskGroup, settings: Settings, stop: asyncio.Event) -> str:
+    from core.coordinator.app import serve
+
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    group.create_task(serve(settings, ready=ready.set_result, stop=stop))
+    return await ready
+
+
+async def _worker(settings: Settings, url: str, drawing: asyncio.Event, stop: asyncio.Event) -> int:
+    from core.coordinator.keys import introduce
+    from core.worker.pool import run_worker
+
+    url, key = introduce(settings, "worker", url)
+    await run_worker(settings, api_key=key, horde_url=url, ready=drawing.set, stop=stop)
+    return 0
+
+
+async def _bots(settings: Settings, url: str, stop: asyncio.Event, say: str | None) -> int:
+    import adapters
+    from adapters.console.platform import run_once
+    from bots import REPERTOIRE
+    from core.chat.dispatch import Dispatch
+    from core.coordinator.keys import introduce
+    from core.house import open_house
+    from core.store import Store
+
+    url, key = introduce(settings, "bots", url)
+    folder, console = settings.general.data_dir, settings.console
+    store = await Store.open(f"sqlite:///{(folder / 'bots.db').as_posix()}")
+    async with store, open_house(settings.bots, store, horde_url=url, api_key=key) as house:
+        dispatch = Dispatch(REPERTOIRE, house, store, requests_per_minute=settings.bots.requests_per_minute)
+        try:
+            if say is not None:
+                return await run_once(
+                    dispatch, say=say, out=console.pictures_dir, person=console.person, data_dir=folder
+                )
+            await dispatch.listen(*adapters.opened(settings.platforms(), data_dir=folder), until=stop)
+        finally:
+            stop.set()
+            await dispatch.close(drain=DRAIN_SECONDS)
+    return 0
+
+
+def _run(settings: Settings, *parts: str, say: str | None = None) -> None:
+    from core import log
+
+    log.configure(level=settings.general.log_level, style=settings.general.log_style)
+    raise typer.Exit(asyncio.run(household(settings, *parts, say=say)))
+
+
+@app.command()
+def demo(say: Say = None, out: Out = Path("out"), file: File = None) -> None:
+    """Try it here: coordinator, worker and a chat in this terminal."""
+    _run(load(file).for_demo(out), "coordinator", "worker", "demo", "bots", say=say)
+
+
+@app.command()
+def up(file: File = None) -> None:
+    """Run everything that the settings enable, in one process."""
+    settings = load(file)
+    _run(settings, *(name for name in ("coordinator", "worker", "bots") if getattr(settings, name).enabled))
+
+
+def _alone(part: str, words: str) -> None:
+    def start(file: File = None) -> None:
+        _run(load(file), part)
+
+    app.command(part, help=words)(start)
+
+
+_alone("coordinator", "Run the bundled horde.")
+_alone("worker", "Lend this machine: draw for a coordinator.")
+_alone("bots", "Run the bots on every platform that the settings enable.")
+
+
+@app.command()
+def audit(file: File = None) -> None:
+    """Prove the kudos ledger of the bundled horde."""
+    from core.coordinator.audit import audit
+
+    raise typer.Exit(asyncio.run(audit(load(file), typer.echo)))
+
+
+@app.command()
+def doctor(file: File = None) -> None:
+    """Look whether everything is in order here, and say what to do where it is not."""
+    from core.coordinator.keys import introduce
+    from core.doctor import report
+
+    settings = load(file)
+    raise typer.Exit(asyncio.run(report(settings, *introduce(settings, "bots", ""), tell=typer.echo)))
+
+
+@app.command()
+def config(file: File = None) -> None:
+    """Print the settings in force, secrets masked."""
+    typer.echo(json.dumps(effective(load(file)), indent=2, ensure_ascii=False))
+
+
+def main() -> None:
+    """Run the command line; what is known to go wrong is said in a sentence, with exit status 1."""
+    try:
+        app()
+    except* LargesseError as errors:
+        sys.stderr.write("".join(f"{error}\n" for error in flat(errors)))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""What the logs show, and what they never show."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from core import log
+
+
+@pytest.fixture(autouse=True)
+def _restore_root_logger() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+
+
+def test_lines_are_json_with_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    """In the json style each event is one JSON object with its level, logger and fields."""
+    log.configure(style="json")
+    log.get("core.somewhere").info("job taken", job="j1", pictures=2)
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["level"], line["logger"], line["pictures"]) == (
+        "job taken",
+        "info",
+        "core.somewhere",
+        2,
+    )
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_secrets_are_masked(style: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Fields named like secrets and signatures inside addresses are masked in every style."""
+    log.configure(style="json" if style == "json" else "text")
+    log.get("x").warning("called", api_key="hush", bot_token="hush", url="http://h/p?sig=hush&size=1")  # not a password
+    shown = capsys.readouterr().err
+    assert "hush" not in shown
+    assert "size=1" in shown
+
+
+def test_libraries_log_in_the_same_format(capsys: pytest.CaptureFixture[str]) -> None:
+    """A standard-library logger goes through the same format and the same mask."""
+    log.configure(style="json")
+    logging.getLogger("some.library").warning("hello %s", "you", extra={"token": "hush"})
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["token"]) == ("hello you", log.MASK)
+
+
+def test_quiet_levels_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing below the configured level is shown."""
+    log.configure(level="ERROR", style="json")
+    log.get("x").info("quiet")
+    assert capsys.readouterr().err == ""
