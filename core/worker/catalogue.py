@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from core import log
 from core.errors import ConfigError, ModelUnusable
 from core.worker import fetch, hub
 from core.worker.renderer import Family, Form, ModelEntry
@@ -23,6 +24,7 @@ from core.worker.renderer import Family, Form, ModelEntry
 __all__ = ["Family", "Form", "ModelEntry", "chosen", "load", "prepare"]
 
 _HUB = "hub:"
+_logger = log.get(__name__)
 _Sha = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
 
 
@@ -94,6 +96,8 @@ async def prepare(entry: ModelEntry) -> None:
 
 async def _fetch(entry: ModelEntry) -> None:
     folder = entry.path if entry.form is Form.FOLDER else entry.path.parent
+    if source := entry.hub or entry.url:
+        _logger.info("model_download_started", model=entry.name, source=source, bytes=entry.size)
     if entry.hub and entry.form is Form.FOLDER:
         await hub.fetch_hub(entry.hub, folder, revision=entry.revision, variant=entry.variant, size=entry.size)
     elif entry.hub:

@@ -26,6 +26,7 @@ from core.worker.renderer import DrawJob, Drawn, ModelEntry
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
+_LAST_BREATH = 10.0
 _spawn = multiprocessing.get_context("spawn")
 _logger = log.get(__name__)
 
@@ -132,15 +133,18 @@ class Device:
         running, self._process, self._pipe = self._process, None, None
         if running is not None:
             running.kill()
-            await asyncio.to_thread(running.join)
-            running.close()
+            await asyncio.to_thread(running.join, _LAST_BREATH)
+            if running.exitcode is not None:
+                running.close()
 
     async def _send(self, command: Command) -> None:
         if self._pipe is None:
             raise DeviceGone
         try:
-            async with self._sending:
+            async with asyncio.timeout(self._patience.beat), self._sending:
                 await asyncio.to_thread(self._pipe.send, command)
+        except TimeoutError:
+            raise await self._hung("taking its orders") from None
         except (OSError, ValueError):
             raise DeviceGone("The device process has ended.") from None
 

@@ -102,7 +102,8 @@ class Easel:
             drawn = await self._device.draw([held.job for held in batch], on_step=on_step)
         seconds = loop.time() - started
         self._crashes = 0
-        self._waiting.drew(len(batch), seconds)
+        if len(drawn) == len(batch):
+            self._waiting.drew(len(batch), seconds)
         _logger.info("batch_drawn", device=self._device.name, pictures=len(drawn), seconds=round(seconds, 2))
         self._hand_on(batch, drawn)
 
