@@ -35,6 +35,7 @@ from core.errors import (
 _log = log.get(__name__)
 
 REQUEST_ID = "X-Request-Id"
+_ADDED: web.RequestKey[dict[str, str]] = web.RequestKey("added headers", dict[str, str])
 _METHODS = "POST, GET, OPTIONS, PUT, DELETE, PATCH"
 _ALLOWED = "apikey, Client-Agent, X-Fields, Proxied-For, Proxy-Authorization, Idempotency-Key, Content-Type, Accept"
 _EXPOSED = f"Horde-Node, {REQUEST_ID}, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
@@ -81,7 +82,7 @@ def frame(rates: Rates, *, version: str) -> Middleware:
     async def framed(request: web.Request, handler: Handler) -> web.StreamResponse:
         name, began = token_hex(8), time.monotonic()
         headers = {"Horde-Node": f"{_node(request)}:{version}", REQUEST_ID: name}
-        request["headers"] = headers
+        request[_ADDED] = headers
         with structlog.contextvars.bound_contextvars(request_id=name):
             response = await _answered(request, handler, rates, headers)
             _log.debug(
@@ -103,8 +104,7 @@ def _node(request: web.Request) -> str:
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Just before an answer leaves (signal `on_response_prepare`): the contract's headers."""
-    added: Mapping[str, str] = request.get("headers", {})
-    response.headers.update(added)
+    response.headers.update(request.get(_ADDED, {}))
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Access-Control-Allow-Origin", "*")
     response.headers.setdefault("Access-Control-Expose-Headers", _EXPOSED)
@@ -130,6 +130,8 @@ async def _answered(
         return _worded(error)
     except web.HTTPException as error:
         return _framework(request, error)
+    except web.RequestPayloadError:
+        return problem(400, "The body of this call could not be read: it broke off or is packed wrongly.")
     except Exception:  # noqa: BLE001  # the one place where what nobody expected becomes an answer
         if request.transport is None or request.transport.is_closing():
             return problem(500, "Nobody is listening any more")

@@ -1,0 +1,87 @@
+"""Accounts and kudos over HTTP: find_user, users, transfer; rules: `accounts`, `figures`, `kudos`."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+from aiohttp import web
+
+from core.contract.people import KudosTransfer, KudosTransferred, UserDetails
+from core.coordinator.api.call import Call
+from core.coordinator.auth import invalid_key
+from core.coordinator.rules import accounts, figures, kudos
+from core.coordinator.rules.values import User
+from core.db import Reading
+from core.errors import NotFound
+
+_LAST_PAGE = 10_000
+_PAGE_SECONDS = 10.0
+
+
+async def find_user(call: Call) -> web.Response:
+    """GET find_user: the account behind the key, as its owner sees it."""
+    if "apikey" not in call.request.headers:
+        raise invalid_key()
+    user = await call.user()
+    details = await call.rooms.database.read(lambda tx: figures.user_details(tx, user, privilege=1, now=time.time()))
+    return call.reply(UserDetails.model_validate(details))
+
+
+async def user(call: Call) -> web.Response:
+    """GET users/{id}: what the asker may see of an account: everybody, its owner, or a moderator."""
+    wanted, asker = _number(call.part("id")), await call.known_user()
+
+    def look(tx: Reading) -> dict[str, Any]:
+        found = accounts.get(tx, wanted)
+        if found is None:
+            raise _no_user()
+        return figures.user_details(tx, found, privilege=_privilege(asker, found), now=time.time())
+
+    return call.reply(UserDetails.model_validate(await call.rooms.database.read(look)))
+
+
+async def users(call: Call) -> web.Response:
+    """GET users: 25 accounts a page, richest or oldest first."""
+    page = call.number("page", 1, low=1, high=2**31)
+    sort: Literal["kudos", "age"] = "age" if call.choice("sort", "kudos", among=("kudos", "age")) == "age" else "kudos"
+    if page > _LAST_PAGE:
+        return call.reply_raw([])
+
+    async def make() -> list[UserDetails]:
+        found = await call.rooms.database.read(lambda tx: figures.users_page(tx, page=page, sort=sort, now=time.time()))
+        return [UserDetails.model_validate(details) for details in found]
+
+    return call.reply(await call.rooms.memo.get(("users", page, sort), seconds=_PAGE_SECONDS, make=make))
+
+
+async def transfer(call: Call) -> web.Response:
+    """POST kudos/transfer: kudos to another account; the same Idempotency-Key moves them once."""
+    call.key()
+    body = await call.body(KudosTransfer)
+    sender, key = await call.user(), call.idempotency_key
+    moved = await call.rooms.database.write(
+        lambda tx: kudos.transfer(
+            tx, sender=sender, to=body.username, amount=body.amount, idempotency_key=key, now=time.time()
+        )
+    )
+    return call.reply(KudosTransferred(transferred=moved))
+
+
+def _privilege(asker: User | None, user: User) -> int:
+    """0 = the public, 1 = the account itself, 2 = a moderator."""
+    if asker is None or asker.anonymous:
+        return 0
+    if asker.moderator:
+        return 2
+    return int(asker.id == user.id)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise _no_user()
+    return int(text)
+
+
+def _no_user() -> NotFound:
+    return NotFound("No user of that id.", code="UserNotFound")

@@ -1,0 +1,144 @@
+"""The state of the horde over HTTP: heartbeat, performance, models, modes, news, totals; figures in `rules.figures`.
+
+Everything here is the same for everybody, so each answer is computed at most once in the seconds that the contract
+lets clients notice.
+"""
+
+from __future__ import annotations
+
+import time
+
+from aiohttp import web
+
+from core.contract.names import ModelState, WorkerType
+from core.contract.status import Heartbeat, ImageTotals, ModelStatus, ModelTotals, Modes, Performance, TextTotals
+from core.coordinator.api.call import Call
+from core.coordinator.rooms import VERSION, Rooms
+from core.coordinator.rules import figures
+from core.coordinator.rules.values import Kind
+from core.errors import HordeUnavailable
+
+_MODELS_SECONDS = 2.0
+_MODEL_SECONDS = 1.0
+_PERFORMANCE_SECONDS = 2.0
+_STATS_SECONDS = 50.0
+_MODES_SECONDS = 2.0
+_MANY = 2**31
+
+
+async def heartbeat(call: Call) -> web.Response:
+    """GET status/heartbeat: whether the coordinator and its database are well."""
+    try:
+        seen = await performance_figures(call.rooms)
+    except HordeUnavailable:
+        return call.reply(Heartbeat(message="DOWN", version=VERSION, db_connection="DOWN"), status=503)
+    return call.reply(
+        Heartbeat(
+            version=VERSION,
+            queue=seen.queued_requests,
+            threads=seen.thread_count,
+            active_count=seen.worker_count,
+            db_connection="OK",
+        )
+    )
+
+
+async def performance(call: Call) -> web.Response:
+    """GET status/performance: what waits and who works."""
+    return call.reply(await performance_figures(call.rooms))
+
+
+async def performance_figures(rooms: Rooms) -> Performance:
+    """The figures, at most two seconds old."""
+
+    async def make() -> Performance:
+        found = await rooms.database.read(lambda tx: figures.performance(tx, now=time.time()))
+        return Performance.model_validate(found)
+
+    return await rooms.memo.get(("performance",), seconds=_PERFORMANCE_SECONDS, make=make)
+
+
+async def models(call: Call) -> web.Response:
+    """GET status/models: every model that is offered or waited for."""
+    kind = call.choice("type", WorkerType.IMAGE, among=[*WorkerType])
+    call.choice("model_state", ModelState.ALL, among=[*ModelState])
+    low = call.number("min_count", 0, low=0, high=_MANY)
+    high = call.number("max_count", _MANY, low=0, high=_MANY)
+    found = await model_figures(call.rooms, Kind(kind))
+    return call.reply([model for model in found if low <= model.count <= high])
+
+
+async def model_figures(rooms: Rooms, kind: Kind = Kind.IMAGE) -> list[ModelStatus]:
+    """Every model that is offered or waited for, at most two seconds old."""
+    return await rooms.memo.get(("models", kind), seconds=_MODELS_SECONDS, make=lambda: _models(rooms, kind))
+
+
+async def front_figures(rooms: Rooms) -> tuple[Performance, list[ModelStatus]]:
+    """What the front page shows."""
+    return await performance_figures(rooms), await model_figures(rooms)
+
+
+async def model(call: Call) -> web.Response:
+    """GET status/models/{name}: a list with that model, or an empty one."""
+    name = call.part("name")
+    found = await call.rooms.memo.get(("model",), seconds=_MODEL_SECONDS, make=lambda: _models(call.rooms, Kind.IMAGE))
+    return call.reply([one for one in found if one.name == name])
+
+
+async def _models(rooms: Rooms, kind: Kind) -> list[ModelStatus]:
+    found = await rooms.database.read(lambda tx: figures.models(tx, now=time.time(), kind=kind))
+    return [ModelStatus.model_validate(one) for one in found]
+
+
+async def modes(call: Call) -> web.Response:
+    """GET status/modes: maintenance and invite-only mode, and for moderators raid mode."""
+    asker = await call.known_user()
+    found = await call.rooms.memo.get(("modes",), seconds=_MODES_SECONDS, make=lambda: _modes(call.rooms))
+    moderator = asker is not None and asker.moderator
+    return call.reply(
+        Modes(
+            maintenance_mode=found["maintenance"],
+            invite_only_mode=found["invite_only"],
+            raid_mode=found["raid"] if moderator else None,
+        )
+    )
+
+
+async def _modes(rooms: Rooms) -> dict[str, bool]:
+    return await rooms.database.read(figures.modes)
+
+
+async def news(call: Call) -> web.Response:
+    """GET status/news: none is published on this horde so far."""
+    return call.reply_raw([])
+
+
+async def image_totals(call: Call) -> web.Response:
+    """GET stats/img/totals: pictures and pixelsteps of the last minute, hour, day, month, and of all time."""
+
+    async def make() -> ImageTotals:
+        found = await call.rooms.database.read(lambda tx: figures.totals(tx, now=time.time()))
+        return ImageTotals.model_validate(found)
+
+    return call.reply(await call.rooms.memo.get(("totals",), seconds=_STATS_SECONDS, make=make))
+
+
+async def image_models(call: Call) -> web.Response:
+    """GET stats/img/models: how often each model was used."""
+    call.choice("model_state", ModelState.KNOWN, among=[*ModelState])
+
+    async def make() -> ModelTotals:
+        found = await call.rooms.database.read(lambda tx: figures.model_totals(tx, now=time.time()))
+        return ModelTotals.model_validate(found)
+
+    return call.reply(await call.rooms.memo.get(("model totals",), seconds=_STATS_SECONDS, make=make))
+
+
+async def text_totals(call: Call) -> web.Response:
+    """GET stats/text/totals: this horde draws only, so all zeros."""
+    return call.reply(TextTotals())
+
+
+async def text_models(call: Call) -> web.Response:
+    """GET stats/text/models: likewise."""
+    return call.reply(ModelTotals())

@@ -1,0 +1,58 @@
+"""What has to happen without anybody asking: jobs of silent workers go back, old requests and their pictures go away.
+
+One loop of one process. A round is a transaction; pictures are removed from the store only after the wish to remove
+them is committed, and the wish is struck off only after they are gone: a process killed in between repeats a removal
+and never forgets one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from core import log
+from core.coordinator.rooms import Rooms
+from core.coordinator.rules import sweep
+from core.errors import LargesseError
+
+_log = log.get(__name__)
+
+_ORPHAN_AGE = 86_400.0
+"""Seconds after which a picture that no request speaks of any more is removed, whatever happened to its request."""
+_ORPHANS_EVERY = 3_600.0
+
+
+async def run_sweeper(rooms: Rooms) -> None:
+    """Sweep until cancelled; a round that fails is logged and tried again in the next."""
+    orphans_due = time.monotonic()
+    while True:
+        try:
+            await sweep_once(rooms)
+            if time.monotonic() >= orphans_due:
+                orphans_due = time.monotonic() + _ORPHANS_EVERY
+                await _remove_orphans(rooms)
+        except (LargesseError, SQLAlchemyError, sqlite3.Error, OSError) as error:
+            _log.warning("sweep_failed", reason=str(error))
+        await asyncio.sleep(rooms.terms.sweep_every)
+
+
+async def sweep_once(rooms: Rooms) -> None:
+    """One round: the rules first, then the pictures that they want removed."""
+    swept = await rooms.database.write(lambda tx: sweep.sweep(tx, terms=rooms.terms, now=time.time()))
+    if swept.requeued:
+        rooms.live.wake()
+    if swept.stale or swept.purged:
+        _log.info("swept", stale=swept.stale, purged=swept.purged)
+    while keys := await rooms.database.read(sweep.blobs_to_delete):
+        await rooms.blobs.delete(keys)
+        done = list(keys)
+        await rooms.database.write(lambda tx, done=done: sweep.blobs_deleted(tx, done))
+
+
+async def _remove_orphans(rooms: Rooms) -> None:
+    count = await rooms.blobs.forget_older_than(_ORPHAN_AGE)
+    if count:
+        _log.info("orphaned_pictures_removed", count=count)

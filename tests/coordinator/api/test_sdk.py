@@ -1,0 +1,97 @@
+"""The official SDK, with its strict models, as requester and as worker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+SCRIPT = r"""
+import asyncio, json, sys
+import aiohttp
+from horde_sdk.ai_horde_api import AIHordeAPIAsyncClientSession
+from horde_sdk.ai_horde_api.apimodels import (
+    AIHordeHeartbeatRequest, FindUserRequest, ImageGenerateAsyncRequest, ImageGenerateCheckRequest,
+    ImageGenerateJobPopRequest, ImageGenerateStatusRequest, ImageGenerationInputPayload,
+    ImageGenerationJobSubmitRequest,
+)
+from horde_sdk.generic_api.apimodels import RequestErrorResponse
+
+KEY, PICTURE = sys.argv[1], sys.argv[2]
+
+async def ask(horde, request):
+    answer = await horde.submit_request(request, type(request).get_default_success_response_type())
+    if isinstance(answer, RequestErrorResponse):
+        raise SystemExit(f"refused: {answer.message}")
+    return answer
+
+async def main():
+    async with aiohttp.ClientSession() as http:
+        horde = AIHordeAPIAsyncClientSession(aiohttp_session=http)
+        async with horde:
+            await run(horde, http)
+
+def pop_request():
+    return ImageGenerateJobPopRequest(
+        apikey=KEY, name="SDK worker", bridge_agent="AI Horde Worker reGen:10.1.1:https://example.org",
+        models=["little"], max_pixels=1048576, nsfw=True, threads=1, amount=2,
+    )
+
+async def run(horde, http):
+    empty = await ask(horde, pop_request())
+    asked = await ask(horde, ImageGenerateAsyncRequest(
+        apikey="0000000000", prompt="a red apple", models=["little"],
+        params=ImageGenerationInputPayload(width=64, height=64, steps=4, n=2, seed="5"),
+    ))
+    jobs = []
+    while len(jobs) < 2:
+        job = await ask(horde, pop_request())
+        if not job.ids:
+            raise SystemExit("no job")
+        for job_id, upload in zip(job.ids, job.r2_uploads, strict=True):
+            jobs.append(str(job_id))
+            assert str(job_id) in upload, (str(job_id), upload)
+            async with http.put(upload, data=open(PICTURE, "rb").read(), skip_auto_headers=["content-type"]) as put:
+                assert put.status == 200, put.status
+            paid = await ask(horde, ImageGenerationJobSubmitRequest(
+                apikey=KEY, id=job_id, generation="R2", seed=5, state="ok"
+            ))
+            assert paid.reward > 0
+    check = await ask(horde, ImageGenerateCheckRequest(id=asked.id_))
+    status = await ask(horde, ImageGenerateStatusRequest(id=asked.id_))
+    user = await ask(horde, FindUserRequest(apikey=KEY))
+    beat = await ask(horde, AIHordeHeartbeatRequest())
+    images = []
+    for generation in status.generations:
+        async with http.get(generation.img) as fetched:
+            images.append(len(await fetched.read()))
+    print(json.dumps({
+        "empty": empty.id_ is None, "done": check.done, "jobs": sorted(jobs),
+        "drawn": sorted(str(one.id_) for one in status.generations), "images": images,
+        "user": user.username, "version": bool(beat.version),
+    }))
+
+asyncio.run(main())
+"""
+
+
+async def test_the_official_sdk_works_both_ways(horde: Any, picture: bytes, tmp_path: Path) -> None:
+    """Ask, pop, upload, submit, check, status and find_user through its own models: nothing is refused or missing."""
+    file = tmp_path / "picture.webp"
+    file.write_bytes(picture)
+    environment = {**os.environ, "AI_HORDE_URL": f"{horde.url}/api/", "AI_HORDE_DEV_URL": f"{horde.url}/api/"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SCRIPT, horde.worker_key, str(file),
+        env=environment, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()[-3000:]
+    said = json.loads(out.decode().strip().splitlines()[-1])
+    assert said["empty"]
+    assert said["done"]
+    assert said["jobs"] == said["drawn"]
+    assert said["images"] == [len(picture)] * 2
+    assert said["user"].startswith("largesse worker#")
