@@ -55,10 +55,10 @@ class Transcript:
         self.messages: dict[str, dict[str, Any]] = {}
         self._by_key: dict[str, str] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a+b")
-        self._file.seek(0)
-        whole, newline, _ = self._file.read().rpartition(b"\n")
-        self._file.truncate(len(whole) + len(newline))
+        with path.open("a+b") as file:
+            file.seek(0)
+            whole, newline, _ = file.read().rpartition(b"\n")
+            file.truncate(len(whole) + len(newline))
         for line in whole.splitlines():
             self._take(json.loads(line))
 
@@ -92,9 +92,10 @@ class Transcript:
                 yield entry
 
     def _write(self, entry: dict[str, object]) -> None:
-        self._file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with self._path.open("ab") as file:
+            file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
         self._take(entry)
 
     def _take(self, entry: dict[str, Any]) -> None:

@@ -123,7 +123,7 @@ class Keyboard:
         os.close(self._wake_read)
         os.close(self._wake_write)
         if self._saved is not None:
-            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._saved)
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, self._saved)
 
     async def line(self) -> str | None:
         """The next line; None at the end."""

@@ -29,7 +29,7 @@ H = TypeVar("H")
 Ending = asyncio.Task["LargesseError | None"]
 """A running conversation; its result is the error that the person was told, None when all went well."""
 
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = 20
 """How often a conversation is taken up again; one that takes the process down each time must end."""
 RESTART_AFTER, RESTART_LATEST = 5.0, 600.0
 """Seconds until a platform that failed is started again: the first time, and at most."""

@@ -21,6 +21,8 @@ _FOR_ME = re.compile(r"\s*(?:for\s+)?(?:me|us)\b[,:]?", re.IGNORECASE)
 _QUOTED = re.compile(r"\s*(?:\"([^\"]*)\"|“([^”]*)”)(?!\S)")
 _WORD = re.compile(r"\s*(\S+)")
 _NEGATIVE = "###"
+_SIMILAR = 0.6
+"""Likeness from which a name is worth hinting at, 0 to 1."""
 _WHOLE = re.compile(r"[+-]?\d{1,18}")
 _ON = {"on", "yes", "true", "1"}
 _OFF = {"off", "no", "false", "0"}
@@ -50,10 +52,11 @@ class _Mark:
 def nearest(name: str, names: Iterable[str]) -> str:
     """A hint after "there is no ...": the most similar names, or all when there are few; empty when there are none."""
     known = list(dict.fromkeys(names))
-    lowered = {each.lower(): each for each in known}
-    close = [lowered[each] for each in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)]
-    if close:
-        return f"Did you mean {' or '.join(close)}?"
+    likeness = {each: difflib.SequenceMatcher(None, name.lower(), each.lower()).ratio() for each in known}
+    best = max(likeness.values(), default=0.0)
+    if best >= _SIMILAR:
+        close = sorted((each for each in known if likeness[each] > best - 0.1), key=lambda each: -likeness[each])
+        return f"Did you mean {' or '.join(close[:3])}?"
     return f"There is: {', '.join(known[:12])}{' …' if len(known) > 12 else ''}." if known else ""
 
 

@@ -46,6 +46,8 @@ class FakePlatform:
         """So many sends to come do their work, but the answer is lost."""
         self.refusing = False
         """Every send is refused."""
+        self.sent = asyncio.Event()
+        """Set once something stands there."""
         self.sends = Counter[str]()
         """How often each key was asked to be sent."""
         self._numbers = 0
@@ -158,6 +160,7 @@ class FakePlatform:
         if standing is None or not self.limits.dedupe:
             standing = Shown(MessageRef(self.name, place.id, self._number()), post, key, to)
             self.shown[standing.ref.message] = standing
+            self.sent.set()
         if self.losing:
             self.losing -= 1
             raise SendFailed("The answer was lost.", retry_after=0.0)
@@ -273,7 +276,7 @@ class InMemory:
 
     async def sent_post(self, platform: str, place: str, message: str) -> KeptPost | None:
         """See Memory."""
-        found = (each for each in self.messages.values() if each.message == message)
+        found = (each for each in self.messages.values() if message and each.message == message)
         return next((_post(each) for each in found if (each.platform, each.place) == (platform, place)), None)
 
     async def recent_posts(self, platform: str, place: str, person: str) -> Sequence[KeptPost]:

@@ -1,4 +1,4 @@
-"""A small bot on the console adapter, started and killed by the tests: one conversation that takes a moment and answers once."""
+"""A small bot on the console adapter, started and killed by the tests: one conversation, answered once."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from adapters.console.platform import Console, run_once
+from core import log
 from core.chat.command import Opt, Repertoire, command, resume
 from core.chat.dispatch import Dispatch
 from core.chat.talk import Chat
@@ -22,7 +23,7 @@ PICTURE = bytes.fromhex(
     "4c25a00274ba00039800feed4ddebbc5a51affe7a67f5b7f1ff8c80045584946200000004d4d002a000000080001010e0002"
     "000000060000001a00000000612063617400"
 )
-STEPS, STEP = 5, 0.01
+STEPS, STEP = 5, 0.04
 
 
 @command("draw", default=True)
@@ -61,4 +62,5 @@ async def main() -> int:
 
 
 if __name__ == "__main__":
+    log.configure(level="WARNING")
     raise SystemExit(asyncio.run(main()))

@@ -1,0 +1,143 @@
+"""One rig for each platform: how a test types a sentence there as a user, and sees what stands there afterwards.
+
+A new adapter is added to the conformance suite by one line in `RIGS`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+from adapters.console.platform import Console
+from core.chat.port import Limits, Port
+from core.chat.testing import FakePlatform
+from core.chat.types import Call, Place, Press, Reaction
+
+
+class Recorder:
+    """Takes the place of dispatch and notes what comes in."""
+
+    def __init__(self) -> None:
+        self.events: asyncio.Queue[Call | Press | Reaction] = asyncio.Queue()
+
+    async def call(self, port: Port, call: Call) -> object:
+        self.events.put_nowait(call)
+        return port
+
+    async def press(self, port: Port, press: Press) -> object:
+        self.events.put_nowait(press)
+        return port
+
+    async def react(self, port: Port, reaction: Reaction) -> object:
+        self.events.put_nowait(reaction)
+        return port
+
+    async def idle(self) -> None:
+        return
+
+
+class Rig(Protocol):
+    """A platform under test, with its adapter listening."""
+
+    port: Port
+    place: Place
+
+    async def hear(self, sentence: str) -> Call:
+        """A user writes this to the bot in the platform's own way; the Call that the adapter makes of it."""
+        ...
+
+    def standing(self) -> list[str]:
+        """The texts of the bot's messages that people see there, progress left out."""
+        ...
+
+
+@asynccontextmanager
+async def listening(port: Port) -> AsyncIterator[Recorder]:
+    """The adapter's loop runs; it must end at once when it is cancelled."""
+    recorder = Recorder()
+    task = asyncio.create_task(port.run(recorder))
+    try:
+        yield recorder
+    finally:
+        task.cancel()
+        async with asyncio.timeout(5):
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+class FakeRig:
+    """The platform in memory."""
+
+    def __init__(self, port: FakePlatform, recorder: Recorder) -> None:
+        self.port = port
+        self.place = port.place()
+        self._recorder = recorder
+
+    async def hear(self, sentence: str) -> Call:
+        self.port.hear(self.port.call(sentence))
+        event = await self._recorder.events.get()
+        assert isinstance(event, Call)
+        return event
+
+    def standing(self) -> list[str]:
+        return self.port.texts
+
+
+@asynccontextmanager
+async def fake(folder: Path) -> AsyncIterator[Rig]:
+    del folder
+    port = FakePlatform(Limits(max_text=300, max_pictures=3, max_alt=50, max_bytes=5000, edit_interval=0.0))
+    async with listening(port) as recorder:
+        yield FakeRig(port, recorder)
+
+
+class ConsoleRig:
+    """The terminal, typed into over a pipe."""
+
+    place = Place("console", "terminal", private=True)
+
+    def __init__(self, port: Console, recorder: Recorder, keys: int, transcript: Path) -> None:
+        self.port = port
+        self._recorder, self._keys, self._transcript = recorder, keys, transcript
+
+    async def hear(self, sentence: str) -> Call:
+        os.write(self._keys, f"{sentence}\n".encode())
+        event = await self._recorder.events.get()
+        assert isinstance(event, Call)
+        return event
+
+    def standing(self) -> list[str]:
+        texts: dict[str, str] = {}
+        for line in self._transcript.read_text().splitlines():
+            entry = json.loads(line)
+            if entry.get("bot"):
+                texts[entry["n"]] = entry["text"]
+            elif "edits" in entry:
+                texts[entry["edits"]] = entry["text"]
+            elif "deletes" in entry:
+                del texts[entry["deletes"]]
+        return list(texts.values())
+
+
+@asynccontextmanager
+async def console(folder: Path) -> AsyncIterator[Rig]:
+    typed, keys = os.pipe()
+    port = Console(person="ann", pictures_dir=folder / "out", data_dir=folder, stdin=typed, out=io.StringIO())
+    try:
+        async with listening(port) as recorder:
+            yield ConsoleRig(port, recorder, keys, folder / "console" / "terminal.jsonl")
+    finally:
+        os.close(typed)
+        os.close(keys)
+
+
+RIGS: dict[str, Callable[[Path], AbstractAsyncContextManager[Rig]]] = {
+    "fake": fake,
+    "console": console,
+}
