@@ -12,10 +12,18 @@ from collections.abc import Sequence
 import torch
 
 from core.errors import Cancelled, OutOfMemory, RenderError
+from core.worker.diffusion import canvas
 from core.worker.diffusion.libraries import memory_guarded, overheard, quiet
 from core.worker.diffusion.painting import paint
 from core.worker.diffusion.shelf import Shelf
 from core.worker.renderer import DrawJob, Drawn, ModelEntry, OnStep, Wanted
+
+_PIXELS_PER_THREAD = 6_000
+
+
+def worthwhile(pixels: int) -> int:
+    """How many CPU threads pay for a batch of so many pixels: on little work they mostly wait for each other."""
+    return max(1, min(os.cpu_count() or 1, pixels // _PIXELS_PER_THREAD))
 
 
 class DiffusionRenderer:
@@ -23,7 +31,7 @@ class DiffusionRenderer:
 
     Args:
         device: "cpu", "cuda:0", "mps", …
-        threads: CPU threads to use; 0 = as many as there are cores.
+        threads: CPU threads to use; 0 = up to as many as there are cores, fewer for small pictures.
 
     Raises:
         RenderError: this machine has no such device.
@@ -32,9 +40,9 @@ class DiffusionRenderer:
     def __init__(self, device: str, threads: int) -> None:
         if device not in (known := self.devices()) and device != "cpu":
             raise RenderError(f"There is no device {device!r} here; there is {', '.join(known)}.")
-        torch.set_num_threads(threads or os.cpu_count() or 1)
         with overheard():
             quiet()
+        self._threads = threads
         self._device = device
         self._shelf = Shelf(device)
 
@@ -68,6 +76,8 @@ class DiffusionRenderer:
 
     def _paint(self, jobs: Sequence[DrawJob], on_step: OnStep, wanted: Wanted) -> Sequence[Drawn]:
         model = self._shelf.get(jobs[0].model)
+        plan = canvas.plan(jobs[0].width, jobs[0].height, native=model.entry.native_size)
+        torch.set_num_threads(self._threads or worthwhile(plan.width * plan.height * len(jobs)))
         doing = f"to draw {len(jobs)} x {jobs[0].width} x {jobs[0].height} pixels on {self._device}"
         with memory_guarded(doing), torch.inference_mode(), overheard():
             return paint(model, jobs, on_step=on_step, wanted=wanted)
