@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 
 from bots.card import finished_post, running_buttons
 from core.chat.talk import Chat
-from core.errors import LargesseError, NotFound
+from core.errors import NotFound
 from core.generation import Glimpse, Outcome, Ticket, Wish, fulfil, take_order
 from core.house import House, RequestState
 
@@ -41,15 +41,19 @@ async def deliver(chat: Chat[House], ticket: Ticket) -> None:
     async def tell(glimpse: Glimpse) -> None:
         await chat.progress(glimpse.text, glimpse.fraction, buttons=running_buttons(ticket.id))
 
-    try:
-        outcome = await fulfil(chat.house, ticket, _Notes(chat, ticket.id), tell=tell)
-    except LargesseError:
-        await chat.house.requests.change_request(ticket.id, state=RequestState.DONE)
-        raise
+    if await _answered(chat.house, ticket.id):
+        return
+    outcome = await fulfil(chat.house, ticket, _Notes(chat, ticket.id), tell=tell)
     drawn = _as_drawn(ticket, outcome)
     await chat.house.requests.change_request(ticket.id, wish=remember(ticket.wish, drawn))
     await chat.reply(finished_post(ticket, outcome) if outcome.pictures else "I stopped it; nothing was drawn.")
     await chat.house.requests.change_request(ticket.id, state=RequestState.DONE)
+
+
+async def _answered(house: House, request_id: str) -> bool:
+    """Whether a former process got to the end of it: nothing may be asked for again then."""
+    request = await house.requests.request(request_id)
+    return request is not None and request.state == RequestState.DONE
 
 
 def remember(asked: Wish, drawn: Wish | None = None) -> str:

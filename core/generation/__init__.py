@@ -7,7 +7,8 @@
 from core.generation.order import MOST_GUIDANCE, SAMPLERS, Order, Wish, read_sampler, take_order
 from core.generation.progress import Glimpse, Stage, duration
 from core.generation.sizes import SHAPE_WORDS, Size
-from core.generation.track import Drawn, Notebook, Outcome, Ticket, fulfil
+from core.generation.ticket import Notebook, Ticket
+from core.generation.track import Drawn, Outcome, fulfil
 
 __all__ = [
     "MOST_GUIDANCE",

@@ -8,87 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Protocol, Self, TypeVar
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from core import log
-from core.contract.generate import CheckResponse, GenerateRequest, Generation, StatusResponse
-from core.errors import HordeError, HordeUnavailable, LargesseError, NotFound, RenderError, TooMany
-from core.generation.order import Order, Wish
+from core.contract.codes import Rc
+from core.contract.generate import AsyncResponse, CheckResponse, Generation, StatusResponse
+from core.errors import HordeError, HordeUnavailable, InvalidRequest, LargesseError, NotFound, RenderError, TooMany
 from core.generation.progress import Glimpse, Stage, duration, seen
-from core.generation.sizes import Size
+from core.generation.ticket import Notebook, Ticket
 from core.house import House
+from core.house.words import listed
 
 Answer = TypeVar("Answer")
 
 FIRST_LOOK, SLOWEST_LOOK = 0.2, 2.0
 """Seconds between two looks at a request: quick at first, slower while nothing happens."""
 
+LAST_LOOK = 2.0
+"""Seconds for a request whose time is over already, after a long stop of the bots: it may be finished."""
+
 _log = log.get(__name__)
-
-
-@dataclass(frozen=True)
-class Ticket:
-    """One request and all that must survive a restart; `begun` in seconds since 1970."""
-
-    id: str
-    """Ours, for buttons and the memory."""
-    wish: Wish
-    request: dict[str, Any]
-    """What goes over the wire, as JSON."""
-    style: str | None
-    notes: tuple[str, ...]
-    begun: float
-    key: str
-    """Makes sending it twice harmless: the same key is the same request for the horde."""
-    horde_id: str | None = None
-    """The horde's name for it, None until it was accepted."""
-    losses: int = 0
-    """How often the horde lost it."""
-
-    @classmethod
-    def of(cls, wish: Wish, order: Order, *, event: str, now: float) -> Self:
-        """A new ticket; one event of a chat always has the same one. `now` in seconds since 1970."""
-        name = uuid.uuid5(uuid.NAMESPACE_OID, event).hex
-        return cls(name, wish, order.request.wire(), order.style, order.notes, now, key=name)
-
-    @classmethod
-    def from_json(cls, state: Mapping[str, Any]) -> Self:
-        """The ticket that `to_json` wrote down."""
-        values: dict[str, Any] = {**state, "wish": Wish(**state["wish"]), "notes": tuple(state["notes"])}
-        return cls(**values)
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return asdict(self)
-
-    @property
-    def wanted(self) -> GenerateRequest:
-        """The request as the contract has it."""
-        return GenerateRequest.read(self.request)
-
-    @property
-    def size(self) -> Size:
-        """How large the pictures are."""
-        return Size(self.request["params"]["width"], self.request["params"]["height"])
-
-    @property
-    def total(self) -> int:
-        """How many pictures were asked for."""
-        return int(self.request["params"]["n"])
-
-
-class Notebook(Protocol):
-    """Where a ticket is written down, and where the person's change of mind is read."""
-
-    async def keep(self, ticket: Ticket) -> None:
-        """Write the ticket down; it is safe when this returns."""
-        ...
-
-    async def taken_back(self) -> bool:
-        """Whether the person does not want the request any more."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -125,7 +66,7 @@ async def fulfil(house: House, ticket: Ticket, notebook: Notebook, *, tell: Tell
         UserError: the horde said what is wrong with the request.
     """
     tracking = _Tracking(house, ticket, notebook, tell)
-    patience = max(0.0, ticket.begun + house.settings.give_up_after - house.clock())
+    patience = max(LAST_LOOK, ticket.begun + house.settings.give_up_after - house.clock())
     try:
         async with asyncio.timeout(patience):
             return await tracking.run()
@@ -166,14 +107,26 @@ class _Tracking:
         """Hand the request over; False where the person took it back before the horde had it."""
         await self._show(Glimpse(Stage.SENDING, total=self.ticket.total))
         while not await self.notebook.taken_back():
-            asked = self.house.horde.generate(self.ticket.wanted, idempotency_key=self.ticket.key)
-            if answer := await self._ask(asked, HordeUnavailable):
+            if answer := await self._ask(self._generate(), HordeUnavailable):
                 self.reason = answer.message or ""
                 self.ticket = replace(self.ticket, horde_id=answer.id)
                 await self.notebook.keep(self.ticket)
                 return True
             await self._rest()
         return False
+
+    async def _generate(self) -> AsyncResponse:
+        """Ask the horde.
+
+        Raises:
+            InvalidRequest: also when nobody who is online could draw it; says what to change.
+        """
+        try:
+            return await self.house.horde.generate(self.ticket.wanted, idempotency_key=self.ticket.key)
+        except InvalidRequest as error:
+            if error.code != Rc.NO_VALID_WORKERS:
+                raise
+            raise InvalidRequest(_impossible(self.ticket), code=error.code) from error
 
     async def _until_done(self, horde_id: str) -> Outcome:
         horde = self.house.horde
@@ -253,6 +206,15 @@ class _Tracking:
     def _outcome(self, pictures: tuple[Drawn, ...], *, kudos: float, taken_back: bool) -> Outcome:
         seconds = max(0.0, self.house.clock() - self.ticket.begun)
         return Outcome(pictures, self.ticket.total, kudos, seconds, taken_back)
+
+
+def _impossible(ticket: Ticket) -> str:
+    models = listed([str(name) for name in ticket.request.get("models") or ["any model"]], last="or")
+    steps = ticket.request["params"]["steps"]
+    return (
+        f"Nobody who is online can draw {ticket.size} in {steps} steps with {models}. "
+        "Ask for a smaller size, fewer steps or another model."
+    )
 
 
 def _why_none(status: StatusResponse) -> str:

@@ -17,7 +17,7 @@ class RequestState(StrEnum):
     TAKEN_BACK = "taken back"
     """The person does not want it any more; whatever is finished is still shown."""
     DONE = "done"
-    """Answered, with pictures or with a sentence."""
+    """The pictures stand in the chat."""
 
 
 class Remembered(Protocol):

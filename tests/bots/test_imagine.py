@@ -208,7 +208,8 @@ async def test_what_nobody_online_can_draw_is_refused_by_the_horde(room: Room, h
     """While there are workers, a request that none of them can do is not left waiting."""
     horde.refusal = (400, {"message": "No worker can draw 3072x3072.", "rc": "NoValidWorkers"})
     (post,) = await room.say("draw a frog --size 3072")
-    assert "No worker can draw that now." in post.text
+    assert "Nobody who is online can draw" in post.text
+    assert "Ask for a smaller size, fewer steps or another model." in post.text
 
 
 @pytest.fixture

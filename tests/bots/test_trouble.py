@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from core.chat.testing import FakePlatform
@@ -125,6 +127,26 @@ async def test_a_restart_before_the_horde_answered_asks_once(tmp_path: Path, hor
     async with open_room(tmp_path, horde, platform=platform) as room:
         await room.dispatch.idle()
     assert len(horde.requests) == 1
+    assert [len(post.pictures) for post in platform.posts] == [1]
+
+
+async def test_what_was_answered_is_not_asked_for_again(tmp_path: Path, horde: ScriptedHorde) -> None:
+    """A process that died after the answer, but before it noted that the talk is over, costs nothing twice."""
+    platform = FakePlatform()
+    horde.patient = True
+    async with open_room(tmp_path, horde, platform=platform) as room:
+        task = await room.start("draw a frog")
+        asked = await horde.asked()
+        with closing(sqlite3.connect(tmp_path / "bots.db")) as database:
+            talk = database.execute("SELECT event, kind, state FROM talks").fetchone()
+        asked.finishes()
+        await task
+    with closing(sqlite3.connect(tmp_path / "bots.db", isolation_level=None)) as database:
+        database.execute("UPDATE talks SET ended = NULL, event = ?, kind = ?, state = ?", talk)
+    calls = len(horde.calls)
+    async with open_room(tmp_path, horde, platform=platform) as room:
+        await room.dispatch.idle()
+    assert len(horde.calls) == calls
     assert [len(post.pictures) for post in platform.posts] == [1]
 
 

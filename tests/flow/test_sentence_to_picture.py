@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from core.generation import Size
 from tests.flow.whole import whole
 
 SENTENCE = "draw for me a red apple on a blue background ### text --steps 8"
@@ -88,7 +89,7 @@ async def test_what_no_worker_can_draw_is_refused_at_once(tmp_path: Path) -> Non
     async with whole(tmp_path) as system:
         post = await system.say("draw a frog --size 3072x3072")
         assert post.pictures == ()
-        assert "No worker can draw that now" in post.text
+        assert post.text.startswith(f"Nobody who is online can draw {Size(3072, 3072)} in 16 steps with little.")
 
 
 async def test_a_device_that_dies_costs_no_picture_of_others(tmp_path: Path) -> None:
