@@ -76,17 +76,20 @@ class Dispatch(Generic[H]):
                 if all(task.get_name() != talk.key for task in self._tasks):
                     self._resume(port, talk)
 
-    async def listen(self, *ports: Port, until: asyncio.Event) -> None:
+    async def listen(self, *ports: Port, until: asyncio.Event, drain: float = 10.0) -> None:
         """Take up what was left open, then run the platforms, each by itself, until told or until all have ended.
 
         One that fails (a revoked token, a ban, a bug) is said in the log and started again, less and less often; the
-        others never notice.
+        others never notice. When told to stop, the platforms stay connected for up to `drain` seconds, so that what is
+        being answered can still be said.
         """
         await self.resume(*ports)
         listening = [asyncio.create_task(self._listen(port), name=f"listen:{port.name}") for port in ports]
         told = asyncio.create_task(until.wait())
         try:
             await asyncio.wait([told, asyncio.gather(*listening)], return_when=asyncio.FIRST_COMPLETED)
+            if until.is_set():
+                await self.close(drain=drain)
         finally:
             for task in (told, *listening):
                 task.cancel()
@@ -168,7 +171,11 @@ class Dispatch(Generic[H]):
         return task
 
     def _resume(self, port: Port, talk: OpenTalk) -> None:
-        event = record.load(talk.event)
+        try:
+            event = record.load(talk.event)
+        except (ValueError, KeyError, TypeError):
+            logger.exception("talk_unreadable", platform=port.name, key=talk.key)
+            return
         logger.info("talk_resumed", platform=port.name, key=talk.key, attempt=talk.attempts)
 
         async def go_on(chat: Chat[H]) -> None:

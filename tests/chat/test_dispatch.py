@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from core.chat import record
 from core.chat.dispatch import MAX_ATTEMPTS, Dispatch
 from core.chat.port import Limits
 from core.chat.testing import FakePlatform, InMemory
@@ -285,6 +286,17 @@ async def test_a_conversation_that_never_ends_well_is_given_up(
     await asyncio.sleep(0)
 
 
+class Broken(FakePlatform):
+    """A platform that fails at its start."""
+
+    runs = 0
+
+    async def run(self, dispatch: Any) -> None:
+        del dispatch
+        self.runs += 1
+        raise RuntimeError("no token")
+
+
 class FullMemory(InMemory):
     """A disk without room."""
 
@@ -298,6 +310,56 @@ async def test_a_full_disk_gets_its_sentence(fake: FakePlatform, house: Any, dis
     await say(full, fake, "a cat")
     assert fake.texts == ["I cannot take this now: There is no room for fake:1."]
     assert house.ran == []
+
+
+async def test_one_platform_that_fails_does_not_stop_another(
+    start: Callable[..., Dispatch[Any]], memory: InMemory
+) -> None:
+    """A platform that breaks at its start is left aside; the other answers until it has ended or is told to stop."""
+    broken, healthy, stop = Broken(name="broken"), FakePlatform(), asyncio.Event()
+    dispatch = start()
+    healthy.hear(healthy.call("a cat"))
+    listening = asyncio.create_task(dispatch.listen(broken, healthy, until=stop))
+    await healthy.sent.wait()
+    stop.set()
+    await listening
+    assert [talk.ended for talk in memory.talks.values()] == [True]
+    assert broken.runs == 1
+
+
+async def test_a_stop_lets_running_answers_out(
+    start: Callable[..., Dispatch[Any]], fake: FakePlatform, house: Any
+) -> None:
+    """Told to stop, the platform stays until what is being answered was said."""
+    stop = asyncio.Event()
+    fake.hear(fake.call("slow"))
+    listening = asyncio.create_task(start().listen(fake, until=stop))
+    await house.reached.wait()
+    stop.set()
+    await asyncio.sleep(0)
+    house.go.set()
+    await listening
+    assert fake.texts == ["slow is done"]
+
+
+async def test_listening_ends_with_the_last_platform(start: Callable[..., Dispatch[Any]], fake: FakePlatform) -> None:
+    """Piped input comes to an end, and so does the process."""
+    fake.hear(None)
+    await start().listen(fake, until=asyncio.Event())
+
+
+async def test_an_event_that_cannot_be_read_stops_nobody(
+    start: Callable[..., Dispatch[Any]], fake: FakePlatform, memory: InMemory
+) -> None:
+    """A row of another version is passed over; the others are taken up."""
+    await memory.begin_talk("old", platform="fake", person="a", name="A", event='{"event": "Song"}')
+    await memory.begin_talk(
+        "new", platform="fake", person="a", name="A", event=record.dump(fake.call("a cat", key="new"))
+    )
+    dispatch = start()
+    await dispatch.resume(fake)
+    await dispatch.idle()
+    assert len(fake.texts) == 1
 
 
 async def test_suggestions_begin_with_what_begins_so(dispatch: Dispatch[Any]) -> None:
