@@ -107,7 +107,7 @@ class Program:
 
     def transcript(self) -> list[dict[str, Any]]:
         """What was said in the terminal chat so far; a line that a kill cut off in the middle is not there."""
-        file = self.folder / "data/console/transcript.jsonl"
+        file = self.folder / "data/console/terminal.jsonl"
         if not file.exists():
             return []
         records: list[dict[str, Any]] = []
