@@ -50,7 +50,7 @@ def create_app(settings: Settings) -> web.Application:
     app = web.Application(middlewares=[frame(rates, version=VERSION)], client_max_size=terms.limits.max_body_bytes)
     app.on_response_prepare.append(add_headers)
     add_routes(app, rates)
-    add_pages(app, document(ENDPOINTS, title=terms.name), front_figures)
+    add_pages(app, lambda: document(ENDPOINTS, title=terms.name), front_figures)
 
     async def furnished(app: web.Application) -> AsyncIterator[None]:
         data_dir = settings.general.data_dir

@@ -7,7 +7,6 @@ in the log and in the header, and nothing about the inside in the body.
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Mapping
 from secrets import token_hex
@@ -51,7 +50,6 @@ _STATUS_OF_CLASS: tuple[tuple[type[LargesseError], int], ...] = (
     (HordeUnavailable, 503),
     (HordeError, 400),
 )
-_TRAILING = re.compile(r"[\r\n\0].*", re.DOTALL)
 
 
 class InvalidPayload(InvalidRequest):
@@ -88,7 +86,7 @@ def frame(rates: Rates, *, version: str) -> Middleware:
             _log.debug(
                 "answered",
                 method=request.method,
-                path=request.path,
+                path=request.rel_url.raw_path,
                 status=response.status,
                 milliseconds=round((time.monotonic() - began) * 1000, 1),
             )
@@ -135,7 +133,7 @@ async def _answered(
     except Exception:  # noqa: BLE001  # the one place where what nobody expected becomes an answer
         if request.transport is None or request.transport.is_closing():
             return problem(500, "Nobody is listening any more")
-        _log.exception("call_failed", method=request.method, path=request.path)
+        _log.exception("call_failed", method=request.method, path=request.rel_url.raw_path)
         return problem(500, "Internal Server Error")
 
 
@@ -159,7 +157,7 @@ def _framework(request: web.Request, error: web.HTTPException) -> web.StreamResp
     if error.status < 400:
         raise error
     sentences = {
-        404: f"There is nothing at {_TRAILING.sub('', request.path)[:200]}.",
+        404: f"There is nothing at {request.rel_url.raw_path[:200]}.",
         405: f"{request.method} is not possible here.",
         413: "The body of this call is too large.",
     }

@@ -20,12 +20,15 @@ from core.contract.generate import (
     StatusResponse,
 )
 from core.contract.limits import LIMITS
+from core.contract.names import JobState
 from core.coordinator.api.call import Call
 from core.coordinator.blobs.keys import source_key
 from core.coordinator.blobs.sources import read_source
 from core.coordinator.rules import progress, requests
 from core.coordinator.rules.values import Accepted, Picture, Progress, Status, StoredSources, User
 from core.errors import InvalidRequest, LargesseError, NotFound
+
+NOT_AVAILABLE = "N/A"
 
 
 async def accept(call: Call) -> web.Response:
@@ -179,7 +182,7 @@ def _running(call: Call, found: Progress) -> Iterable[Running]:
 
 async def _generation(call: Call, picture: Picture, *, as_address: bool) -> Generation:
     return Generation(
-        img=await _shown(call, picture.blob, as_address=as_address),
+        img=await _shown(call, picture, as_address=as_address),
         seed=picture.seed,
         id=picture.id,
         worker_id=picture.worker_id,
@@ -191,12 +194,14 @@ async def _generation(call: Call, picture: Picture, *, as_address: bool) -> Gene
     )
 
 
-async def _shown(call: Call, blob: str, *, as_address: bool) -> str:
-    if not blob:
-        return "N/A"
-    if as_address:
-        return call.rooms.blobs.get_url(blob, origin=call.origin)
+async def _shown(call: Call, picture: Picture, *, as_address: bool) -> str:
+    """An address or base64; "N/A" for what nobody may have, and for a hidden picture that no worker sent."""
+    if picture.state == JobState.CSAM:
+        return NOT_AVAILABLE
+    blobs = call.rooms.blobs
+    if as_address and (not picture.censored or await blobs.exists(picture.blob)):
+        return blobs.get_url(picture.blob, origin=call.origin)
     try:
-        return base64.b64encode(await call.rooms.blobs.read(blob)).decode()
+        return NOT_AVAILABLE if as_address else base64.b64encode(await blobs.read(picture.blob)).decode()
     except NotFound:
-        return "N/A"
+        return NOT_AVAILABLE

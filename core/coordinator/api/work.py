@@ -9,7 +9,7 @@ from uuid import UUID
 from aiohttp import web
 
 from core.contract.generate import ExtraSourceImage
-from core.contract.names import JobState
+from core.contract.names import JobState, MetadataType, MetadataValue
 from core.contract.work import (
     JobPayload,
     PopRequest,
@@ -100,23 +100,31 @@ async def submit(call: Call) -> web.Response:
         lambda tx: settle.settle(tx, terms=call.rooms.terms, user=user, submit=body, now=time.time())
     )
     call.rooms.live.forget(body.id)
+    if _forbidden(body):
+        await call.rooms.blobs.delete([result_key(body.id)])
     if settled.requeued:
         call.rooms.live.wake()
     return call.reply(SubmitResponse(reward=settled.reward))
 
 
+def _forbidden(body: SubmitRequest) -> bool:
+    """Whether the worker says that nobody may have what it drew; then it is not kept, whatever was uploaded."""
+    noted = any(note.type is MetadataType.CENSORSHIP and note.value is MetadataValue.CSAM for note in body.gen_metadata)
+    return noted or body.state is JobState.CSAM
+
+
 async def _keep_picture(call: Call, user: User, body: SubmitRequest) -> None:
-    """See to it that the picture is in the store before anybody is paid for it."""
-    key = result_key(body.id)
+    """See to it that the picture is in the store before anybody is paid for it; a hidden one may be missing."""
+    key, needed = result_key(body.id), body.state is JobState.OK
     uploaded = body.generation == UPLOADED
-    if uploaded and (body.state is not JobState.OK or await call.rooms.blobs.exists(key)):
+    if _forbidden(body) or (uploaded and (not needed or await call.rooms.blobs.exists(key))):
         return
     await call.rooms.database.read(lambda tx: settle.inspect(tx, user=user, job_id=body.id))
     if uploaded:
         raise InvalidRequest(
             "The picture of this job was not uploaded: PUT it to its r2_upload address first.", code="PictureMissing"
         )
-    if body.state is JobState.OK or body.generation:
+    if needed or body.generation:
         raw = unpack(body.generation, call.rooms.terms.limits.max_body_bytes)
         await call.rooms.blobs.write(key, await as_webp(raw))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from aiohttp import web
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_CODE = re.compile(r"`([^`]+)`")
 _FOLDER = Path(__file__).parent / "templates"
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
@@ -23,17 +25,26 @@ _HEADERS = {
 }
 
 
+def _marked(text: str) -> str:
+    """Escaped text in which `words between backticks` are code."""
+    from markupsafe import Markup, escape
+
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped before it is marked
+
+
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["marked"] = _marked
+    return environment
 
 
 def page(template: str, **values: object) -> web.Response:

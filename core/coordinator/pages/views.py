@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any
 
 from aiohttp import web
@@ -20,9 +21,13 @@ STYLE = "/style.css"
 DOCUMENT = "/api/openapi.json"
 
 
-def add_pages(app: web.Application, document: Mapping[str, Any], figures: Figures) -> None:
-    """Put the pages and the document they show into the router."""
-    shown = {"operations": reference.operations(document), "models": reference.models(document)}
+def add_pages(app: web.Application, make_document: Callable[[], Mapping[str, Any]], figures: Figures) -> None:
+    """Put the pages and the document they show into the router; it is made when somebody first asks for it."""
+    document = cache(make_document)
+
+    @cache
+    def shown() -> dict[str, Any]:
+        return {"operations": reference.operations(document()), "models": reference.models(document())}
 
     async def front(request: web.Request) -> web.Response:
         rooms = request.app[ROOMS]
@@ -30,10 +35,10 @@ def add_pages(app: web.Application, document: Mapping[str, Any], figures: Figure
         return page("front.html", name=rooms.terms.name, version=VERSION, seen=performance, models=models)
 
     async def api(request: web.Request) -> web.Response:
-        return page("api.html", name=request.app[ROOMS].terms.name, version=VERSION, **shown)
+        return page("api.html", name=request.app[ROOMS].terms.name, version=VERSION, **shown())
 
     async def machine(_request: web.Request) -> web.Response:
-        return web.json_response(document)
+        return web.json_response(document())
 
     async def style_sheet(_request: web.Request) -> web.StreamResponse:
         return style()

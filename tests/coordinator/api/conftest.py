@@ -40,8 +40,9 @@ class Answer:
 class Horde:
     """A running coordinator as its clients and workers see it."""
 
-    def __init__(self, url: str, session: aiohttp.ClientSession, data_dir: Path) -> None:
+    def __init__(self, url: str, session: aiohttp.ClientSession, data_dir: Path, stop: asyncio.Event) -> None:
         self.url = url
+        self.stop = stop
         self.session = session
         self.data_dir = data_dir
         keys = json.loads((data_dir / "house-keys.json").read_text())
@@ -102,7 +103,7 @@ async def running(settings: Settings) -> AsyncIterator[Horde]:
         await task
     try:
         async with aiohttp.ClientSession() as session:
-            yield Horde(await listens, session, settings.general.data_dir)
+            yield Horde(await listens, session, settings.general.data_dir, stop)
     finally:
         stop.set()
         await task

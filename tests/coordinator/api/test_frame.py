@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import sqlite3
 from typing import Any
 from uuid import uuid4
+
+import pytest
 
 
 async def test_every_answer_has_the_contract_headers(horde: Any) -> None:
@@ -91,8 +95,6 @@ async def test_limits_can_be_switched_off(horde: Any) -> None:
 
 async def test_a_body_has_a_largest_size(start: Any) -> None:
     """More than the setting allows is a 413, packed or not, and the server goes on."""
-    import gzip
-
     async with start(limits={"max_body_bytes": 50_000}) as horde:
         large = await horde.post("/api/v2/generate/async", {"prompt": "x" * 60_000})
         assert large.status == 413
@@ -102,3 +104,16 @@ async def test_a_body_has_a_largest_size(start: Any) -> None:
         )
         assert bomb.status in {400, 413}
         assert (await horde.get("/api/v2/status/heartbeat")).status == 200
+
+
+async def test_a_fault_says_nothing_of_the_inside(horde: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    """What nobody expected is a bare 500 whose request id leads to the log, and the coordinator goes on."""
+    with sqlite3.connect(horde.data_dir / "coordinator.db", timeout=10) as database:
+        database.execute("ALTER TABLE requests RENAME TO hidden")
+    database.close()
+    answer = await horde.get(f"/api/v2/generate/check/{uuid4()}")
+    assert (answer.status, answer.json) == (500, {"message": "Internal Server Error"})
+    logged = capfd.readouterr().out
+    assert answer.headers["X-Request-Id"] in logged
+    assert "call_failed" in logged
+    assert (await horde.get("/api/largesse/v1/health")).status == 200

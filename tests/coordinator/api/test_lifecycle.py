@@ -59,15 +59,26 @@ async def test_a_waiting_pop_is_woken(horde: Any) -> None:
     assert time.monotonic() - began < 3
 
 
+async def test_a_worker_that_left_is_given_nothing(horde: Any) -> None:
+    """A pop whose worker hung up while it waited takes no job; the next worker gets it."""
+    waiting = asyncio.create_task(horde.pop(name="Hangs up", wait=20))
+    await asyncio.sleep(0.2)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    await asyncio.sleep(0.05)
+    await horde.ask()
+    assert (await horde.pop(name="Stays here", wait=5))["id"] is not None
+
+
 async def test_a_waiting_pop_ends_with_the_coordinator(start: Any) -> None:
-    """Stopping does not wait for long polls: they answer at once."""
+    """Stopping does not wait for long polls: they answer at once that there is nothing."""
     async with start() as horde:
         waiting = asyncio.create_task(horde.pop(wait=30))
         await asyncio.sleep(0.2)
         began = time.monotonic()
-    if not waiting.done():
-        waiting.cancel()
-    assert time.monotonic() - began < 5
+        horde.stop.set()
+        assert (await waiting)["id"] is None
+        assert time.monotonic() - began < 5
 
 
 async def test_a_batch_has_a_seed_for_each_picture(horde: Any, picture: bytes) -> None:
@@ -147,6 +158,26 @@ async def test_a_faulted_job_goes_back(horde: Any, picture: bytes) -> None:
     assert again["id"] not in (None, job["id"])
     await horde.deliver(again, picture)
     assert (await horde.get(f"/api/v2/generate/check/{request}")).json["done"]
+
+
+async def test_a_hidden_picture_is_said_to_be_hidden(horde: Any, picture: bytes) -> None:
+    """The worker's cover is shown; without one, and for what nobody may have, there is "N/A" and no file."""
+
+    async def hand_in(state: str, *, upload: bool) -> dict[str, Any]:
+        request = await horde.ask()
+        job = await horde.pop()
+        if upload:
+            await horde.call("PUT", job["r2_upload"], data=picture)
+        body = {"id": job["id"], "generation": "R2", "seed": 1, "state": state}
+        assert (await horde.post("/api/v2/generate/submit", body, horde.worker_key)).status == 200
+        return (await horde.get(f"/api/v2/generate/status/{request}")).json["generations"][0]
+
+    covered = await hand_in("censored", upload=True)
+    assert (covered["censored"], (await horde.get(covered["img"])).raw) == (True, picture)
+    assert (await hand_in("censored", upload=False))["img"] == "N/A"
+    forbidden = await hand_in("csam", upload=True)
+    assert (forbidden["img"], forbidden["state"]) == ("N/A", "csam")
+    assert len([path for path in (horde.data_dir / "blobs").rglob("*") if path.is_file()]) == 1
 
 
 async def test_a_second_submit_pays_nothing(horde: Any, picture: bytes) -> None:
