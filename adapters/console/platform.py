@@ -14,6 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -86,9 +87,9 @@ class Transcript:
 
     def unanswered(self, since: float) -> Iterator[dict[str, Any]]:
         """What the person said since then without any answer: a crash may have come before it was taken in."""
+        answered = {key.partition("/")[0] for key in self._by_key if "/" in key}
         for entry in list(self.messages.values()):
-            answered = any(key.startswith(f"{entry['key']}/") for key in self._by_key)
-            if not entry.get("bot") and entry["at"] >= since and not answered:
+            if not entry.get("bot") and entry["at"] >= since and entry["key"] not in answered:
                 yield entry
 
     def _write(self, entry: dict[str, object]) -> None:
@@ -253,6 +254,11 @@ class Once(Console):
     def __init__(self, *, person: str, out: Path, data_dir: Path) -> None:
         super().__init__(person=person, pictures_dir=out, data_dir=data_dir, out=sys.stderr, place="once")
         self._screen = Screen(sys.stderr)
+
+    @property
+    def limits(self) -> Limits:
+        """Nobody stays to reply, so no reply words are offered."""
+        return replace(LIMITS, has_buttons=True)
 
     async def say(self, line: str, dispatch: Dispatch[Any]) -> int:
         """Say one line and wait for what comes of it; returns 0, or 1 when it was not done."""

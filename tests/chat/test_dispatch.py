@@ -269,6 +269,31 @@ async def test_a_crash_while_sending_repeats_nothing(
     assert house.ran == ["draw a cat"] * 2
 
 
+class Forgetful(InMemory):
+    """The process dies when everything was said, just before that is noted."""
+
+    async def end_talk(self, key: str) -> None:
+        raise Crash(key)
+
+
+@pytest.mark.parametrize("dedupe", [True, False])
+async def test_what_is_marked_as_sent_is_never_sent_again(
+    dispatch: Dispatch[Any], memory: InMemory, house: Any, dedupe: bool
+) -> None:
+    """Not after a crash at the very end, nor when somebody has removed the message meanwhile."""
+    fake = FakePlatform(Limits(dedupe=dedupe))
+    forgetful = Forgetful()
+    task = await Dispatch(dispatch.repertoire, house, forgetful).call(fake, fake.call("a cat"))
+    assert task is not None
+    with pytest.raises(Crash):
+        await task
+    fake.shown.clear()
+    memory.talks, memory.messages = forgetful.talks, forgetful.messages
+    await dispatch.resume(fake)
+    await dispatch.idle()
+    assert (fake.posts, sum(fake.sends.values()), house.ran) == ([], 1, ["draw a cat"] * 2)
+
+
 async def test_a_conversation_that_never_ends_well_is_given_up(
     start: Callable[..., Dispatch[Any]], fake: FakePlatform, memory: InMemory, house: Any
 ) -> None:
