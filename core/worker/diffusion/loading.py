@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from core.errors import ModelUnusable
 from core.worker.diffusion.libraries import Foreign, memory_guarded, overheard
 from core.worker.diffusion.safety import Guard
-from core.worker.diffusion.weights import check_file, check_folder
+from core.worker.diffusion.weights import check_file, check_folder, check_words
 from core.worker.renderer import Family, Form, ModelEntry
 
 
@@ -134,7 +135,7 @@ def _read(kind: Foreign, entry: ModelEntry, number: torch.dtype) -> Foreign:
         return kind.from_single_file(
             str(entry.path), config=str(config), dtype=number, local_files_only=True, safety_checker=None
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError, ImportError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, SafetensorError) as error:
         raise _unusable(entry, error) from error
     except RuntimeError as error:
         if "size mismatch" not in str(error) and "state_dict" not in str(error):
@@ -147,6 +148,7 @@ def _config_folder(entry: ModelEntry) -> Path:
     beside = (entry.path.with_suffix(""), entry.path.parent / entry.family.value)
     for folder in beside:
         if (folder / "model_index.json").is_file():
+            check_words(folder, entry.name)
             return folder
     raise ModelUnusable(
         f"The model {entry.name!r} cannot be used: a single file needs the configuration and the tokenizer of its "

@@ -13,6 +13,7 @@ from core.errors import ModelUnusable
 
 _SAFE = ".safetensors"
 _PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
+_WORDS = ("tokenizer.json", "vocab.json", "spiece.model")
 _LENGTH_BYTES = 8
 _LONGEST_HEADER = 100_000_000
 
@@ -25,11 +26,32 @@ def check_folder(folder: Path, model: str) -> int:
     """
     if not folder.is_dir():
         raise ModelUnusable(f"The model {model!r} cannot be used: there is no folder {folder}.")
-    _check_json(folder / "model_index.json", model)
+    index = folder / "model_index.json"
+    if not index.is_file():
+        raise ModelUnusable(f"The model {model!r} cannot be used: {index} is missing.")
+    parts = _read_json(index, model)
+    if "_class_name" not in parts:
+        raise _damaged(index, model, "it does not say which pipeline it describes")
+    for part, kind in parts.items():
+        if isinstance(kind, list) and kind[:1] != [None]:
+            _check_part(folder / part, model)
+    for file in folder.rglob("*.json"):
+        _read_json(file, model)
     files = sorted(folder.rglob(f"*{_SAFE}"))
     if not files:
         raise ModelUnusable(f"The model {model!r} cannot be used: {_why_none(folder)}")
     return sum(check_file(file, model) for file in files)
+
+
+def check_words(folder: Path, model: str) -> None:
+    """Check the tokenizers of a folder that configures a single file.
+
+    Raises:
+        ModelUnusable: one that model_index.json names is missing or empty.
+    """
+    for part, kind in _read_json(folder / "model_index.json", model).items():
+        if part.startswith("tokenizer") and kind != [None, None]:
+            _check_part(folder / part, model)
 
 
 def check_file(file: Path, model: str) -> int:
@@ -70,15 +92,22 @@ def _end_of_tensors(file: Path, size: int, model: str) -> int:
     return _LENGTH_BYTES + length + last
 
 
-def _check_json(file: Path, model: str) -> None:
+def _read_json(file: Path, model: str) -> dict[str, object]:
     try:
-        content: Any = json.loads(file.read_text())
-    except FileNotFoundError as error:
-        raise ModelUnusable(f"The model {model!r} cannot be used: {file} is missing.") from error
+        content: Any = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _damaged(file, model, "it cannot be read") from error
-    if "_class_name" not in cast("dict[str, object]", content):
-        raise _damaged(file, model, "it does not say which pipeline it describes")
+    if not isinstance(content, dict):
+        raise _damaged(file, model, "it is not what it should be")
+    return cast("dict[str, object]", content)
+
+
+def _check_part(part: Path, model: str) -> None:
+    """The library takes a tokenizer without its words for an empty one, so look before it does."""
+    if not part.is_dir():
+        raise ModelUnusable(f"The model {model!r} cannot be used: its part {part} is missing.")
+    if part.name.startswith("tokenizer") and not any((part / words).is_file() for words in _WORDS):
+        raise ModelUnusable(f"The model {model!r} cannot be used: {part} holds none of {', '.join(_WORDS)}.")
 
 
 def _why_none(folder: Path) -> str:

@@ -1,6 +1,5 @@
 """Other forms and families: a single checkpoint file with the names of its first authors, and SDXL's two encoders."""
 
-import json
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from diffusers import (
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+from core.errors import ModelUnusable
 from core.worker.diffusion.render import DiffusionRenderer
 from core.worker.renderer import DrawJob, Drawn, Family, Form, ModelEntry
 
@@ -179,7 +179,9 @@ def test_single_file_draws_what_its_folder_draws(
     ]
     of_folder, of_file = (pixels(drawn_by(entry, job())[0]) for entry in entries)
     assert np.abs(of_folder - of_file).max() <= 1
-    assert json.loads((config / "model_index.json").read_text())["_class_name"] == "StableDiffusionPipeline"
+    (config / "tokenizer" / "tokenizer.json").unlink()
+    with pytest.raises(ModelUnusable, match="tokenizer holds none of"):
+        drawn_by(entries[1], job())
 
 
 def test_sdxl_draws_alone_as_in_a_batch_and_over_a_picture(

@@ -71,6 +71,29 @@ def test_missing_or_broken_index_is_named(renderer: DiffusionRenderer, tiny: Mod
     assert "model_index.json is missing" in refusal(renderer, tiny, path=copy)
 
 
+def test_every_file_that_is_cut_in_half_is_noticed(renderer: DiffusionRenderer, tiny: ModelEntry, copy: Path) -> None:
+    """Whichever file of a model a broken download has cut, there is a sentence and the process lives."""
+    for file in [path for path in copy.rglob("*") if path.is_file()]:
+        whole = file.read_bytes()
+        file.write_bytes(whole[: len(whole) // 2])
+        assert "cannot be used" in refusal(renderer, tiny, path=copy), file
+        file.write_bytes(whole)
+
+
+def test_every_part_that_is_missing_is_noticed(renderer: DiffusionRenderer, tiny: ModelEntry, copy: Path) -> None:
+    """A model without one of its parts is refused."""
+    for part in [path for path in copy.iterdir() if path.is_dir()]:
+        aside = part.rename(copy.parent / "aside")
+        assert "cannot be used" in refusal(renderer, tiny, path=copy), part
+        aside.rename(part)
+
+
+def test_tokenizer_without_its_words_is_noticed(renderer: DiffusionRenderer, tiny: ModelEntry, copy: Path) -> None:
+    """The library would draw any prompt as an empty one."""
+    (copy / "tokenizer" / "tokenizer.json").unlink()
+    assert "tokenizer holds none of" in refusal(renderer, tiny, path=copy)
+
+
 def test_pickled_weights_are_never_opened(
     renderer: DiffusionRenderer, tiny: ModelEntry, copy: Path, tmp_path: Path
 ) -> None:
