@@ -45,7 +45,12 @@ def configure(*, level: str = "INFO", style: Literal["auto", "text", "json"] = "
         structlog.stdlib.ExtraAdder(),
         mask_secrets,
     ]
-    renderer = structlog.dev.ConsoleRenderer() if as_text else structlog.processors.JSONRenderer()
+    # The plain traceback: the rich one prints local variables, and those may be keys.
+    renderer = (
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if as_text
+        else structlog.processors.JSONRenderer()
+    )
     last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if not as_text:
         last.append(structlog.processors.format_exc_info)

@@ -39,6 +39,8 @@ _log = log.get(__name__)
 
 DATABASE_FILE = "coordinator.db"
 BLOBS_FOLDER = "blobs"
+BOTS_ENDOWMENT = 100_000.0
+"""Kudos that the bots' account starts with, so that large pictures, which are paid in advance, can be asked for."""
 _DRAIN_SECONDS = 10.0
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # what people listen on
 
@@ -113,7 +115,7 @@ def _furnish(tx: Writing, data_dir: Path, secret: bytes) -> None:
     if accounts.find_by_key(tx, worker) is None:
         accounts.create(tx, name="largesse worker", key_hash=worker, now=time.time(), trusted=True)
     if accounts.find_by_key(tx, bots) is None:
-        accounts.create(tx, name="largesse bots", key_hash=bots, now=time.time(), service=True)
+        accounts.create(tx, name="largesse bots", key_hash=bots, now=time.time(), service=True, kudos=BOTS_ENDOWMENT)
 
 
 async def serve(settings: Settings, *, ready: Callable[[str], None], stop: asyncio.Event) -> None:

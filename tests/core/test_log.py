@@ -55,3 +55,21 @@ def test_quiet_levels_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure(level="ERROR", style="json")
     log.get("x").info("quiet")
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_tracebacks_show_no_variables(style: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A logged exception tells where it happened and not what the variables held."""
+    log.configure(style="json" if style == "json" else "text")
+
+    def fails(local_key: str) -> None:
+        raise ValueError(len(local_key))
+
+    try:
+        fails("hush" * 2)
+    except ValueError:
+        log.get("x").exception("failed")
+    shown = capsys.readouterr().err
+    assert "ValueError" in shown
+    assert "hushhush" not in shown
+    assert "local_key =" not in shown

@@ -10,6 +10,7 @@ import random
 import signal
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -37,10 +38,8 @@ def _ask(running: Program, sentence: str) -> str:
     """Type a sentence, again if the terminal died before it took it; the key under which it stands."""
     before = len(_asked(running))
     while len(_asked(running)) == before:
-        try:
+        with suppress(BrokenPipeError):
             running.say(sentence)
-        except BrokenPipeError:
-            pass
         deadline = time.monotonic() + 20
         while len(_asked(running)) == before and time.monotonic() < deadline:
             time.sleep(0.02)

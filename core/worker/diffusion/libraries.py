@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from functools import cache
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from core import log
 from core.errors import OutOfMemory, RenderError
@@ -30,6 +32,9 @@ def quiet() -> None:
     # Read by the libraries while they are imported, so it has to come before.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+    # Its own lock is a semaphore between processes, which a device process that ends abruptly leaves behind; one
+    # process shows no bars to share.
+    tqdm.set_lock(threading.RLock())
     from diffusers.utils import logging as of_diffusers
     from transformers.utils import logging as of_transformers
 
