@@ -62,10 +62,7 @@ def _candidates(
     served = tx.local(Matches).served(worker.traits, lanes.keys)
     yield from _open(tx, worker, _favoured(tx, worker, pop, served), skipped)
     if worker.takes_all:
-        # Whichever of the two is fewer: the lanes that hold something, or those that the worker serves.
-        heads = list(lanes.heads)
-        chosen = [lane for lane in heads if lane in served] if len(heads) < len(served) else served
-        yield from _open(tx, worker, (request for _, request in lanes.walk(tx, chosen)), skipped)
+        yield from _open(tx, worker, (request for _, request in lanes.walk(tx, served)), skipped)
 
 
 def _favoured(tx: Writing, worker: Live, pop: PopRequest, served: set[int]) -> list[str]:
@@ -199,7 +196,7 @@ def _why_nothing(tx: Writing, worker: Live, skipped: dict[str, int], now: float)
     """Reason → waiting pictures that this worker was not given."""
     lanes, waiting = tx.local(Lanes), tx.local(Waiting)
     waiting.refresh(tx, now, patience=PATIENCE)
-    reasons = waiting.pictures(tx.local(Matches).obstacles(worker.traits, lanes.keys))
+    reasons = dict(waiting.pictures(worker.traits, tx.local(Matches).obstacles(worker.traits, lanes.keys)))
     for reason, pictures in skipped.items():
         reasons[reason] = reasons.get(reason, 0) + pictures
     return reasons

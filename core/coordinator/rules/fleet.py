@@ -9,7 +9,8 @@ import json
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -143,51 +144,85 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
 
 
 class Waiting:
-    """Everything that waits, grouped by the set of lanes it stands in."""
+    """Everything that waits, grouped by the set of lanes it stands in.
+
+    What was worked out from a look is remembered until the next one. Looks become rarer as they and the work on them
+    become dearer, so that a long queue costs a small share of the time and no more.
+    """
 
     def __init__(self) -> None:
-        self._groups: dict[frozenset[int], tuple[list[int], list[int], list[int]]] = {}
+        self._groups: dict[frozenset[int], _Group] = {}
+        self._lines: dict[Hashable, _Line] = {}
+        self._skips: dict[Traits, Mapping[str, int]] = {}
         self._at = float("-inf")
-        self._every = SECONDS
+        self._cost = 0.0
         self.requests = 0
         """How many requests waited at the last look."""
 
     def refresh(self, tx: Reading, now: float, *, patience: float = 1.0) -> None:
         """Look again when the last look is old; with more patience, when it is that many times as old."""
-        if 0 <= now - self._at < self._every * patience:
+        if 0 <= now - self._at < max(SECONDS, COST_SHARE * self._cost) * patience:
             return
+        self._at = now  # before the work: others that ask meanwhile make do with the last look
         begun = time.perf_counter()
         rows: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
         for lanes, rank, waiting, things in requests.profile(tx):
             rows[lanes].append((rank, waiting, waiting * things))
-        self._groups = {frozenset(json.loads(lanes)): _columns(members) for lanes, members in rows.items()}
-        self.requests = sum(len(members) for members in rows.values())
-        self._at, self._every = now, max(SECONDS, COST_SHARE * (time.perf_counter() - begun))
+        self._groups = {frozenset(json.loads(lanes)): _group(members) for lanes, members in rows.items()}
+        self._lines, self._skips = {}, {}
+        self.requests = sum(map(len, rows.values()))
+        self._cost = time.perf_counter() - begun
 
-    def ahead(self, lanes: Collection[int], rank: int) -> tuple[int, int]:
-        """How many requests of these lanes come before a rank, and how many pixelsteps they are."""
-        wanted = set(lanes)
-        count = work = 0
-        for members, (ranks, _, things) in self._groups.items():
-            if not wanted.isdisjoint(members):
-                place = bisect_left(ranks, rank)
-                count += place
-                work += things[place - 1] if place else 0
-        return count, work
+    def ahead(self, who: Hashable, lanes: Callable[[], AbstractSet[int]], rank: int) -> tuple[int, int]:
+        """How many requests of some lanes come before a rank, and how many pixelsteps they are.
 
-    def pictures(self, obstacles: Mapping[int, str]) -> dict[str, int]:
-        """Obstacle → pictures that wait where a worker meets one in all of their lanes."""
-        skipped: dict[str, int] = defaultdict(int)
-        for members, (_, pictures, _) in self._groups.items():
-            if all(lane in obstacles for lane in members):
-                skipped[min(obstacles[lane] for lane in members)] += pictures[-1]
-        return dict(skipped)
+        Args:
+            who: stands for the lanes, under which the line is remembered.
+            lanes: gives them where the line is not known yet.
+            rank: the place.
+        """
+        line = self._lines.get(who)
+        if line is None:
+            begun = time.perf_counter()
+            line = self._lines[who] = self._line(lanes())
+            self._cost += time.perf_counter() - begun
+        place = bisect_left(line.ranks, rank)
+        return place, line.things[place - 1] if place else 0
+
+    def _line(self, lanes: AbstractSet[int]) -> _Line:
+        members = [
+            member for where, group in self._groups.items() if not lanes.isdisjoint(where) for member in group.members
+        ]
+        members.sort()
+        return _Line([rank for rank, _ in members], list(accumulate(things for _, things in members)))
+
+    def pictures(self, worker: Traits, obstacles: Mapping[int, str]) -> Mapping[str, int]:
+        """Obstacle → pictures that wait where a worker meets one in all of their lanes; not to be changed."""
+        known = self._skips.get(worker)
+        if known is None:
+            found: dict[str, int] = defaultdict(int)
+            for where, group in self._groups.items():
+                if all(lane in obstacles for lane in where):
+                    found[min(obstacles[lane] for lane in where)] += group.pictures
+            known = self._skips[worker] = dict(found)
+        return known
 
 
-def _columns(members: Iterable[tuple[int, int, int]]) -> tuple[list[int], list[int], list[int]]:
-    ordered = sorted(members)
-    return (
-        [rank for rank, _, _ in ordered],
-        list(accumulate(waiting for _, waiting, _ in ordered)),
-        list(accumulate(things for _, _, things in ordered)),
-    )
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What waits in the same lanes: rank and pixelsteps of each request, and how many pictures they are."""
+
+    members: list[tuple[int, int]]
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What stands in one line: ranks in order, and the pixelsteps up to each."""
+
+    ranks: list[int]
+    things: list[int]
+
+
+def _group(rows: Sequence[tuple[int, int, int]]) -> _Group:
+    return _Group([(rank, things) for rank, _, things in rows], sum(waiting for _, waiting, _ in rows))

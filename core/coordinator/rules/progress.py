@@ -115,10 +115,10 @@ def _outlook(tx: Reading, row: RequestRow, working: list[JobRow], now: float) ->
     lanes = tx.local(Lanes)
     numbers: list[int] = json.loads(row.lanes)
     servers = _servers(row, lanes.known(tx, numbers), fleet)
-    rivals = _served_lanes(tx, servers, lanes) | set(numbers)
     waiting = tx.local(Waiting)
     waiting.refresh(tx, now)
-    ahead, work = waiting.ahead(rivals, row.rank)
+    who = (frozenset(worker.traits for worker in servers), row.lanes if not servers else "")
+    ahead, work = waiting.ahead(who, lambda: _served_lanes(tx, servers, lanes) or set(numbers), row.rank)
     speed = sum(worker.speed for worker in servers)
     seconds = (work + row.waiting * row.things) / speed if speed else 0.0
     return ahead + 1, seconds + own, bool(servers) or bool(working)

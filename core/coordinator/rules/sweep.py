@@ -21,8 +21,8 @@ from core.settings import Coordinator
 
 MOST_JOBS = 200
 MOST_REQUESTS = 200
-MOST_POSTINGS = 5000
-MOST_EVENTS = 5000
+MOST_POSTINGS = 20_000
+MOST_EVENTS = 10_000
 REMEMBERED_SECONDS = 7 * 86400
 """How long a first answer to an Idempotency-Key is kept."""
 

@@ -12,14 +12,19 @@ from __future__ import annotations
 
 import heapq
 import json
+from bisect import bisect_left, insort
 from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import chain, islice, repeat
 
 from core.db import Reading, Row, Statement, Writing
 
 RELOAD_SECONDS = 1.0
 PROBES = (1, 4, 16)
 PAGE = 32
+FEW = 256
+"""Lanes whose bounds are sorted for a walk; of more, the sorted list of all is gone through."""
 
 _LOAD = Statement("SELECT l.id, l.key, (SELECT min(q.rank) FROM queue q WHERE q.lane_id = l.id) FROM lanes l")
 _KEY = Statement("SELECT key FROM lanes WHERE id = :id")
@@ -72,6 +77,7 @@ class Lanes:
         """Every lane; only ever grows, in order of arrival here."""
         self.heads: dict[int, int] = {}
         """Lane → smallest rank that may stand there; a lane that is missing is empty."""
+        self._order: list[tuple[int, int]] = []  # the heads again, (rank, lane) in order
         self._ids: dict[LaneKey, int] = {}
         self._epochs: dict[int, int] = {}
         self._seen: int | None = None
@@ -105,13 +111,22 @@ class Lanes:
 
     def _set(self, lane: int, head: int | None, epoch: int) -> None:
         """Believe a head that was looked up at `epoch`, unless something entered the lane since."""
-        if self._epochs.get(lane, 0) != epoch:
-            if head is not None:
-                self.heads[lane] = min(head, self.heads.get(lane, head))
-        elif head is None:
-            self.heads.pop(lane, None)
+        if self._epochs.get(lane, 0) == epoch:
+            self._put(lane, head)
+        elif head is not None:
+            self._put(lane, min(head, self.heads.get(lane, head)))
+
+    def _put(self, lane: int, head: int | None) -> None:
+        old = self.heads.get(lane)
+        if old == head:
+            return
+        if old is not None:
+            del self._order[bisect_left(self._order, (old, lane))]
+        if head is None:
+            del self.heads[lane]
         else:
             self.heads[lane] = head
+            insort(self._order, (head, lane))
 
     def ids(self, tx: Writing, keys: Iterable[LaneKey]) -> list[int]:
         """The numbers of some lanes, made where they are new."""
@@ -131,23 +146,30 @@ class Lanes:
 
     def _entered(self, lanes: Collection[int], rank: int) -> None:
         for lane in lanes:
-            self.heads[lane] = min(rank, self.heads.get(lane, rank))
+            self._put(lane, min(rank, self.heads.get(lane, rank)))
             self._epochs[lane] = self._epochs.get(lane, 0) + 1
 
     def leave(self, tx: Writing, request: str, rank: int, lanes: Collection[int]) -> None:
         """Take a request out of its lanes; bounds stay valid by themselves."""
         tx.run_many(_LEAVE, [{"lane": lane, "rank": rank, "request": request} for lane in lanes])
 
-    def walk(self, tx: Writing, lanes: Iterable[int]) -> Iterator[tuple[int, str]]:
+    def _bounds(self, lanes: AbstractSet[int]) -> Iterator[tuple[int, int]]:
+        """The bounds of some lanes in order."""
+        if len(lanes) < FEW:
+            return iter(sorted((self.heads[lane], lane) for lane in tuple(lanes) if lane in self.heads))
+        return (bound for bound in list(self._order) if bound[1] in lanes)
+
+    def walk(self, tx: Writing, lanes: AbstractSet[int]) -> Iterator[tuple[int, str]]:
         """Rank and id of everything that waits in some lanes, best first, each request once."""
-        bounds = [(self.heads[lane], lane) for lane in lanes if lane in self.heads]
-        heapq.heapify(bounds)
+        bounds = self._bounds(lanes)
+        nearest = next(bounds, None)
         rows: list[tuple[int, str, int]] = []
-        probes = iter((*PROBES, *(PROBES[-1] for _ in bounds)))
+        probes = chain(PROBES, repeat(PROBES[-1]))
         seen: set[str] = set()
-        while bounds or rows:
-            if bounds and (not rows or bounds[0][0] <= rows[0][0]):
-                chosen = [heapq.heappop(bounds)[1] for _ in range(min(next(probes), len(bounds)))]
+        while nearest is not None or rows:
+            if nearest is not None and (not rows or nearest[0] <= rows[0][0]):
+                chosen = [nearest[1], *(lane for _, lane in islice(bounds, next(probes) - 1))]
+                nearest = next(bounds, None)
                 for lane, rank, request in self._probe(tx, chosen):
                     heapq.heappush(rows, (rank, request, lane))
                 continue

@@ -153,8 +153,9 @@ requests = _table(
 
 `n` pictures were asked for: `waiting` + `processing` + `finished` + `cancelled` = n. `handed` is the number of the next
 picture that was never handed out, `redo` lists those that came back. `restarted` counts jobs that came back, `faults`
-those of them that a worker failed at. `stopped`: nothing of it is handed out again. `price` is what a picture earns a worker, `charge` what it costs, before the
-model's multiplier. `pool` stands for the models asked for where a limit is counted for each.
+those of them that a worker failed at. `stopped`: nothing of it is handed out again. `price` is what a picture earns a
+worker, `charge` what it costs, before the model's multiplier. `pool` stands for the models asked for where a limit is
+counted for each.
 """
 
 lanes = _table("lanes", _serial(), Column("key", String(2000), nullable=False, unique=True))

@@ -117,3 +117,9 @@ async def horde(tmp_path: Path) -> AsyncIterator[Horde]:
         horde = Horde(db)
         yield horde
         await horde.prove()
+
+
+@pytest.fixture(scope="session")
+def horde_class() -> type[Horde]:
+    """For tests that make hordes of their own."""
+    return Horde

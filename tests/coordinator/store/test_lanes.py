@@ -41,7 +41,7 @@ def test_a_lane_survives_its_text() -> None:
 
 async def test_walking_gives_everything_once_best_first(db: Database) -> None:
     """Over any lanes, with requests in several of them, the walk is the sorted queue without repetitions."""
-    dice = random.Random(7)  # noqa: S311  # a shuffled queue, not a secret
+    dice = random.Random(7)  # a shuffled queue, not a secret
     expected: dict[str, tuple[int, set[int]]] = {}
 
     def fill(tx: Writing) -> list[int]:
