@@ -8,12 +8,15 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.errors import LargesseError, flat
 from core.settings import Settings, effective, load
+
+if TYPE_CHECKING:
+    from core.startbar import StartBar
 
 ABOUT = "Chat bots that let a community draw pictures together, on machines that the community itself lends."
 app = typer.Typer(help=ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -23,18 +26,21 @@ Out = Annotated[Path, typer.Option(help="Folder for pictures; with --say also a 
 DRAIN_SECONDS = 10.0
 
 
-async def household(settings: Settings, *parts: str, say: str | None = None) -> int:
-    """Run parts (coordinator, worker, bots; demo: bots wait for the worker) until told to stop; the exit status."""
+async def household(settings: Settings, *parts: str, say: str | None = None, bar: "StartBar | None" = None) -> int:
+    """Run parts (coordinator, worker, bots) until told to stop; with a bar the bots wait for the worker."""
     from core.stopping import stop_on_signals, until_either
 
     stop, last, drawing = stop_on_signals(), asyncio.Event(), asyncio.Event()
     guests: list[asyncio.Task[int]] = []
     async with asyncio.TaskGroup() as group:
         url = await _coordinator(group, settings, last) if "coordinator" in parts else ""
+        if bar:
+            bar.next()
         if "worker" in parts:
             guests.append(group.create_task(_worker(settings, url, drawing, stop)))
-        if "demo" in parts:
+        if bar:
             await until_either(drawing, stop)
+            bar.close()
         if "bots" in parts:
             guests.append(group.create_task(_bots(settings, url, stop, say)))
         await stop.wait()
@@ -86,17 +92,21 @@ async def _bots(settings: Settings, url: str, stop: asyncio.Event, say: str | No
     return 0
 
 
-def _run(settings: Settings, *parts: str, say: str | None = None) -> None:
+def _run(settings: Settings, *parts: str, say: str | None = None, bar: "StartBar | None" = None) -> None:
     from core import log
 
     log.configure(level=settings.general.log_level, style=settings.general.log_style)
-    raise typer.Exit(asyncio.run(household(settings, *parts, say=say)))
+    raise typer.Exit(asyncio.run(household(settings, *parts, say=say, bar=bar)))
 
 
 @app.command()
 def demo(say: Say = None, out: Out = Path("out"), file: File = None) -> None:
     """Try it here: coordinator, worker and a chat in this terminal."""
-    _run(load(file).for_demo(out), "coordinator", "worker", "demo", "bots", say=say)
+    from core.startbar import StartBar
+
+    settings = load(file).for_demo(out)
+    with StartBar() as bar:
+        _run(settings, "coordinator", "worker", "bots", say=say, bar=bar)
 
 
 @app.command()

@@ -75,7 +75,7 @@ def _disk(folder: Path) -> Iterator[Finding]:
 
 
 def _libraries(settings: Settings) -> Iterator[Finding]:
-    wanted = {"alembic": ("coordinator", settings.coordinator.enabled)}
+    wanted = {"limits": ("coordinator", settings.coordinator.enabled)}
     if settings.worker.renderer == "diffusion":
         wanted |= dict.fromkeys(("torch", "diffusers"), ("worker", settings.worker.enabled))
     for name, (extra, enabled) in wanted.items():

@@ -1,7 +1,7 @@
 """How a process of Largesse starts its parts and ends: used by `run_bot.py` only.
 
-The first Ctrl-C or SIGTERM asks every part to finish, a second one ends the process at once. Device processes of the worker
-ignore signals and follow their parent.
+The first Ctrl-C or SIGTERM asks every part to finish, a second one ends the process at once. Device processes of the
+worker ignore signals and follow their parent.
 """
 
 from __future__ import annotations

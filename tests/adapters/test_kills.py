@@ -42,7 +42,7 @@ def transcript(folder: Path) -> list[dict[str, object]]:
 
 
 def drill(folder: Path, kills: int) -> None:
-    chance = random.Random(7)  # noqa: S311  # moments, not secrets
+    chance = random.Random(7)  # moments, not secrets
     for number in range(kills):
         lines = "".join(f"picture {number} {letter}\n" for letter in "ab")
         kill_at_random(folder, lines.encode(), chance.uniform(0.0, 0.5))

@@ -23,7 +23,7 @@ COMMIT_ROOMS = ("core/db.py", "core/coordinator/middleware.py", "core/coordinato
 SQL_ROOMS = ("core/store/", "core/coordinator/store/", "core/coordinator/migrations/", "core/db.py")
 WEB_ROOMS = ("core/coordinator/", "adapters/web/")
 MAX_LINES = 400
-MAX_CONTENTS = 160
+MAX_CONTENTS = 170
 
 
 def _matches(sources: dict[str, str], pattern: str, allowed: tuple[str, ...]) -> list[str]:

@@ -76,7 +76,7 @@ def test_the_thing_is_painted_as_often_as_counted(count: int) -> None:
 @needs_font
 def test_a_scene_always_gives_the_same_pixels() -> None:
     """A picture depends on its scene alone."""
-    scene = random_scene(random.Random(3))  # noqa: S311 - pictures, not secrets
+    scene = random_scene(random.Random(3))
     assert paint(scene, 64).tobytes() == paint(scene, 64).tobytes()
 
 
@@ -88,7 +88,7 @@ def test_the_font_draws_every_thing() -> None:
 
 def test_captions_name_what_the_scene_shows() -> None:
     """Whatever the wording: the thing and its unnatural colour are always said, others never."""
-    rng = random.Random(11)  # noqa: S311 - pictures, not secrets
+    rng = random.Random(11)
     for _ in range(400):
         scene = random_scene(rng, THINGS[:56])
         text, thing = caption(scene, rng), by_name(scene.thing)

@@ -19,7 +19,7 @@ def test_the_ordinary_case_is_never_held_out() -> None:
 
 def test_training_never_sees_a_held_out_combination() -> None:
     """Random scenes avoid the held-out ones."""
-    rng = random.Random(5)  # noqa: S311 - pictures, not secrets
+    rng = random.Random(5)
     assert not any(held_out(random_scene(rng, THINGS[:56])) for _ in range(2000))
 
 

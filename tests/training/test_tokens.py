@@ -27,7 +27,7 @@ def test_every_word_that_names_something_is_one_token() -> None:
 
 def test_ordinary_captions_fit() -> None:
     """Captions without noise words are never cut."""
-    rng = random.Random(2)  # noqa: S311 - pictures, not secrets
+    rng = random.Random(2)
     texts = [text for text in (caption(random_scene(rng, THINGS[:56]), rng) for _ in range(300)) if ", " not in text]
     assert max(len(_TOKENIZER(text).input_ids) for text in texts) <= MAX_TOKENS
 
