@@ -46,11 +46,14 @@ def accept(tx: Writing, user: User, now: float, models: list[str] | None = None)
     ).id
 
 
-async def fill(db: Database, depth: int, user: User) -> None:
-    """Let so many requests wait."""
-    for start in range(0, depth, 1000):
-        count = min(1000, depth - start)
-        await db.write(lambda tx, count=count: [accept(tx, user, time.time()) for _ in range(count)])
+async def fill(db: Database, depth: int) -> None:
+    """Let so many requests wait, a hundred of each person."""
+    for number in range(-(-depth // 100)):
+        key = f"{number + 1:064x}"
+        person = await db.write(
+            lambda tx, key=key: accounts.create(tx, name="asker", key_hash=key, now=time.time(), concurrency=500)
+        )
+        await db.write(lambda tx, person=person: [accept(tx, person, time.time()) for _ in range(min(depth, 100))])
 
 
 def worker(name: str, models: int, pixels: int) -> PopRequest:
@@ -78,7 +81,7 @@ async def depth_figures(depth: int, *, times: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         async with await Database.open(f"sqlite:///{folder}/bench.db") as db:
             owner, nobody = await _people(db)
-            await fill(db, depth, nobody)
+            await fill(db, depth)
             figures: dict[str, object] = {"waiting": depth}
             for models in (10, 300):
                 # Hits take from the queue: so few that its depth stays what it is called.
