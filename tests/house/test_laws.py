@@ -19,8 +19,8 @@ CATCH_ALL_ROOMS = (
     "core/worker/pool.py",
     "run_bot.py",
 )
-COMMIT_ROOMS = ("core/db.py", "core/coordinator/middleware.py", "core/coordinator/sweeper.py")
-SQL_ROOMS = ("core/store/", "core/coordinator/store/", "core/coordinator/migrations/", "core/db.py")
+COMMIT_ROOMS = ("core/db/", "core/coordinator/middleware.py", "core/coordinator/sweeper.py")
+SQL_ROOMS = ("core/store/", "core/coordinator/store/", "core/coordinator/migrations/", "core/db/")
 WEB_ROOMS = ("core/coordinator/", "adapters/web/")
 MAX_LINES = 400
 MAX_CONTENTS = 170

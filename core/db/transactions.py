@@ -1,0 +1,134 @@
+"""What a transaction is for those who use one: statements, and views that may read or also write.
+
+The engines beside this file make `Reading`s and `Writing`s and hand them to the functions that callers bring.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Executable, text
+from sqlalchemy.engine import Connection, CursorResult, Dialect
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+class Statement:
+    """A statement with fixed text, compiled once for each kind of engine and run on the driver directly.
+
+    Written as SQL with `:name` parameters or as a SQLAlchemy construct. Results are plain tuples, booleans of SQLite 0
+    and 1: the types of SQLAlchemy do not take part.
+    """
+
+    __slots__ = ("_forms", "_source")
+
+    def __init__(self, source: str | Executable) -> None:
+        self._source: Executable = text(source) if isinstance(source, str) else source
+        self._forms: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
+
+    def form(self, dialect: Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+        """The SQL text, the names of its parameters in order, and those that have fixed values."""
+        form = self._forms.get(dialect.name)
+        if form is None:
+            compiled: Any = cast("Any", self._source).compile(dialect=dialect)
+            fixed = {name: value for name, value in compiled.params.items() if value is not None}
+            form = self._forms[dialect.name] = (str(compiled), tuple(compiled.positiontup or ()), fixed)
+        return form
+
+
+class Reading:
+    """An open transaction that may look at everything and change nothing."""
+
+    def __init__(self, connection: Connection, memory: Memory) -> None:
+        self.connection = connection
+        """For migrations; rules use the methods."""
+        self._dialect = connection.dialect
+        self._driver: Any = connection.connection.dbapi_connection
+        self._memory = memory
+        self.postgres = connection.dialect.name == "postgresql"
+        """True on PostgreSQL, where rows have to be locked by hand."""
+
+    def _run(self, statement: Statement, parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401  # a DB-API cursor
+        sql, names, fixed = statement.form(self._dialect)
+        given = {**fixed, **parameters} if fixed else parameters
+        cursor = self._driver.cursor()
+        cursor.execute(sql, tuple([given[name] for name in names]))
+        return cursor
+
+    def all(self, statement: Statement, parameters: Mapping[str, Any] = _NOTHING) -> list[Row]:
+        """All rows of the result."""
+        return cast("list[Row]", self._run(statement, parameters).fetchall())
+
+    def one(self, statement: Statement, parameters: Mapping[str, Any] = _NOTHING) -> Row | None:
+        """The first row of the result, None where it is empty."""
+        return cast("Row | None", self._run(statement, parameters).fetchone())
+
+    def value(self, statement: Statement, parameters: Mapping[str, Any] = _NOTHING) -> Any:  # noqa: ANN401  # any column
+        """The first column of the first row, None where there is no row."""
+        row = self._run(statement, parameters).fetchone()
+        return None if row is None else row[0]
+
+    def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        """Run any SQLAlchemy statement, with all of SQLAlchemy's types."""
+        return cast("CursorResult[Any]", self.connection.execute(statement, parameters))
+
+    def local(self, kind: Callable[[], T]) -> T:
+        """What this process remembers about this database under `kind`; made on first use, shared by all."""
+        return self._memory.get(kind)
+
+    def foreign_writes(self) -> int | None:
+        """A number that changes when another process has written; None where the engine cannot tell (PostgreSQL)."""
+        if self.postgres:
+            return None
+        return cast("int", self._driver.execute("PRAGMA data_version").fetchone()[0])
+
+
+class Writing(Reading):
+    """An open transaction that may change things; all of it happens or nothing."""
+
+    def __init__(self, connection: Connection, memory: Memory) -> None:
+        super().__init__(connection, memory)
+        self._afterwards: list[Callable[[], None]] = []
+
+    def run(self, statement: Statement, parameters: Mapping[str, Any] = _NOTHING) -> int:
+        """Change something; returns the number of rows that were changed."""
+        return cast("int", self._run(statement, parameters).rowcount)
+
+    def run_many(self, statement: Statement, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Run one statement for each of the rows."""
+        sql, names, fixed = statement.form(self._dialect)
+        values = [tuple([{**fixed, **row}[name] for name in names]) for row in rows]
+        if values:
+            self._driver.cursor().executemany(sql, values)
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Do something in memory once, and only if, this transaction is committed; `action` must not fail."""
+        self._afterwards.append(action)
+
+    def committed(self) -> None:
+        """Called by the database when the transaction stands."""
+        for action in self._afterwards:
+            action()
+
+
+class Memory:
+    """Things that a process keeps beside a database, one of a kind."""
+
+    def __init__(self) -> None:
+        self._things: dict[Callable[[], Any], Any] = {}
+        self._lock = threading.Lock()
+
+    def get(self, kind: Callable[[], T]) -> T:
+        """The one thing of this kind, made now if there is none yet."""
+        thing = self._things.get(kind)
+        if thing is None:
+            with self._lock:
+                thing = self._things.setdefault(kind, self._things.get(kind) or kind())
+        return cast("T", thing)
