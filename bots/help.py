@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from core.chat.command import Command, Opt, Option, OptionKind, command
-from core.chat.grammar import nearest
+from core.chat.grammar import nearest, quoted
 from core.chat.talk import Chat
 from core.errors import NotFound
 from core.house import House
@@ -26,7 +26,7 @@ async def help_(
     explained = chat.repertoire.command(wanted)
     if explained is None:
         names = [each.name for each in chat.repertoire.commands]
-        raise NotFound(f"I have no command called “{topic.strip()}”. {nearest(wanted, names)}")
+        raise NotFound(f"I have no command called {quoted(topic)}. {nearest(wanted, names)}")
     await chat.reply("\n".join(_details(explained)))
 
 

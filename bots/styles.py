@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from core.chat.command import Opt, command
-from core.chat.grammar import nearest
+from core.chat.grammar import nearest, quoted
 from core.chat.talk import Chat
 from core.errors import NotFound
 from core.generation import Size
@@ -32,7 +32,7 @@ async def styles(
         return
     found = known.search(wanted)
     if not found:
-        raise NotFound(f"No style has anything to do with “{wanted}”. {nearest(wanted, known.styles)}")
+        raise NotFound(f"No style has anything to do with {quoted(wanted)}. {nearest(wanted, known.styles)}")
     await chat.reply(_list(found, family=await _family(chat)))
 
 

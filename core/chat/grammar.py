@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from core.chat.command import Command, Option, OptionKind, Repertoire
 from core.chat.types import Picture
@@ -23,6 +24,8 @@ _WORD = re.compile(r"\s*(\S+)")
 _NEGATIVE = "###"
 _SIMILAR = 0.6
 """Likeness from which a name is worth hinting at, 0 to 1."""
+_LONGEST_QUOTE = 60
+"""Characters of somebody's own words that an answer says back to them."""
 _WHOLE = re.compile(r"[+-]?\d{1,18}")
 _ON = {"on", "yes", "true", "1"}
 _OFF = {"off", "no", "false", "0"}
@@ -49,10 +52,17 @@ class _Mark:
     """Its value follows an equals sign: one word."""
 
 
+def quoted(words: object) -> str:
+    """Somebody's own words in quotation marks, cut where they are long: what is said about them matters more."""
+    text = " ".join(str(words).split())
+    return f"“{text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + '…'}”"
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """A hint after "there is no ...": the most similar names, or all when there are few; empty when there are none."""
     known = list(dict.fromkeys(names))
-    likeness = {each: difflib.SequenceMatcher(None, name.lower(), each.lower()).ratio() for each in known}
+    wanted = name.lower()[:_LONGEST_QUOTE]
+    likeness = {each: difflib.SequenceMatcher(None, wanted, each.lower()).ratio() for each in known}
     best = max(likeness.values(), default=0.0)
     if best >= _SIMILAR:
         close = sorted((each for each in known if likeness[each] > best - 0.1), key=lambda each: -likeness[each])
@@ -73,12 +83,7 @@ def parse(text: str, repertoire: Repertoire, known: Mapping[str, Sequence[str]] 
         InvalidRequest: an option is unknown, given twice or has no value.
     """
     command, rest = _command(text, repertoire)
-    negative = command.option("negative")
-    prose, values = _Reading(command, rest, known or {}, split_negative=negative is not None).read()
-    if negative is not None and _NEGATIVE in prose:
-        prose, _, unwanted = prose.partition(_NEGATIVE)
-        given = [each for each in (values.get(negative.name), unwanted.strip()) if each]
-        values[negative.name] = ", ".join(str(each) for each in given)
+    prose, values = _Reading(command, rest, known or {}, split_negative=command.option("negative") is not None).read()
     prose = prose.strip()
     if prose and command.rest is None:
         raise InvalidRequest(f"“{command.name}” takes no words after it. {_options_line(command)}".strip())
@@ -86,7 +91,7 @@ def parse(text: str, repertoire: Repertoire, known: Mapping[str, Sequence[str]] 
         if command.rest.name in values:
             raise InvalidRequest(f"“{command.rest.spelled}” was given twice.")
         values[command.rest.name] = prose
-    return Parsed(command, values)
+    return Parsed(command, _split_negative(command, values))
 
 
 def check(command: Command, values: Mapping[str, object], pictures: Sequence[Picture] = ()) -> dict[str, object]:
@@ -102,6 +107,7 @@ def check(command: Command, values: Mapping[str, object], pictures: Sequence[Pic
     """
     if unknown := [name for name in values if all(name != option.name for option in command.options)]:
         raise _unknown(unknown[0], command)
+    values = _split_negative(command, values)
     waiting = list(pictures)
     checked: dict[str, object] = {}
     for option in command.options:
@@ -117,6 +123,17 @@ def check(command: Command, values: Mapping[str, object], pictures: Sequence[Pic
     return checked
 
 
+def _split_negative(command: Command, values: Mapping[str, object]) -> Mapping[str, object]:
+    """What stands after ### in the rest of the line belongs to the option "negative", where the command has one."""
+    negative, rest = command.option("negative"), command.rest
+    prose = values.get(rest.name) if rest else None
+    if negative is None or rest is None or not isinstance(prose, str) or _NEGATIVE not in prose:
+        return values
+    wanted, _, unwanted = prose.partition(_NEGATIVE)
+    given = [str(each) for each in (values.get(negative.name), unwanted.strip()) if each]
+    return {**values, rest.name: wanted.strip(), negative.name: ", ".join(given)}
+
+
 def _command(text: str, repertoire: Repertoire) -> tuple[Command, str]:
     found = _FIRST.match(text)
     word = (found["word"] or "") if found else ""
@@ -126,7 +143,7 @@ def _command(text: str, repertoire: Repertoire) -> tuple[Command, str]:
             rest = rest[for_me.end() :]
         return command, rest[1:] if rest[:1] in {",", ":"} else rest
     if found and word and found["sign"]:
-        raise NotFound(f"There is no command “{found['sign']}{word}”. {nearest(word, repertoire.spoken())}")
+        raise NotFound(f"There is no command {quoted(found['sign'] + word)}. {nearest(word, repertoire.spoken())}")
     if repertoire.default is None:
         raise NotFound(f"I don't know what to do with that. {nearest(word, repertoire.spoken())}")
     return repertoire.default, text
@@ -210,8 +227,9 @@ class _Reading:
     def _words(self, mark: _Mark, end: int) -> tuple[str, int]:
         """The longest run of words that is a known value; all words up to the next option where none is."""
         names = {each.lower() for each in self._known.get(mark.option.about.suggest or "", ())}
-        run = [found.end() for found in re.finditer(r"\S+", self._text[mark.end : end])]
-        for length in reversed(run if names else ()):
+        most = max((len(each.split()) for each in names), default=0)
+        words_ahead = islice(re.finditer(r"\S+", self._text[mark.end : end]), most)
+        for length in reversed([found.end() for found in words_ahead]):
             words = " ".join(self._text[mark.end : mark.end + length].split()).rstrip(".,;")
             if words.lower() in names:
                 return words, mark.end + length
@@ -248,7 +266,7 @@ def _number(option: Option, value: object) -> float:
     least, most = option.about.ge, option.about.le
     low = least is not None and number < least
     if not math.isfinite(number) or low or (most is not None and number > most):
-        raise InvalidRequest(f"“{option.spelled}” was “{value}”. {_allowed(option)}")
+        raise InvalidRequest(f"“{option.spelled}” was {quoted(value)}. {_allowed(option)}")
     return number
 
 
@@ -256,20 +274,20 @@ def _flag(option: Option, value: object) -> bool:
     word = str(value).lower()
     if word in _ON | _OFF:
         return word in _ON
-    raise InvalidRequest(f"“{option.spelled}” is on or off; “{value}” is neither.")
+    raise InvalidRequest(f"“{option.spelled}” is on or off; {quoted(value)} is neither.")
 
 
 def _choice(option: Option, value: str) -> str:
     for choice in option.choices:
         if choice.lower() == value.lower():
             return choice
-    raise InvalidRequest(f"“{option.spelled}” cannot be “{value}”. {nearest(value, option.choices)}")
+    raise InvalidRequest(f"“{option.spelled}” cannot be {quoted(value)}. {nearest(value, option.choices)}")
 
 
 def _unknown(name: str, command: Command) -> InvalidRequest:
     spelled = [each.spelled for each in command.named]
     hint = nearest(name.lstrip("-").replace("_", "-"), spelled) if spelled else "It has none."
-    return InvalidRequest(f"“{command.name}” has no option “{name}”. {hint}")
+    return InvalidRequest(f"“{command.name}” has no option {quoted(name)}. {hint}")
 
 
 def _missing(command: Command, option: Option) -> str:

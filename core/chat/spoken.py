@@ -17,7 +17,9 @@ from core.chat.memory import Memory, SentPost
 from core.chat.types import Call, MessageRef, Press, Reaction
 from core.errors import InvalidRequest
 
-_WORDS = re.compile(r"\s*[/!]?(?P<word>[^\W\d][\w -]*?)\s*#?(?P<number>\d{1,3})?\s*[.!]?\s*")
+_WORDS = re.compile(r"[/!]?(?P<word>[^\W\d][\w -]*?)\s*#?(?P<number>\d{1,3})?\s*[.!]?")
+_LONGEST = 40
+"""Characters of a reply word with its number; what is longer is a sentence, and is not searched for one."""
 _LETTERS = re.compile(r"\w")
 _SHADES = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
 """Variation selectors and skin tones: the same emoji with and without them."""
@@ -48,7 +50,8 @@ class Spoken:
         """
         if not _LETTERS.search(call.text):
             return await self._emoji(call.key, call.text, call.replied_to, call)
-        found = _WORDS.fullmatch(call.text)
+        said = call.text.strip()
+        found = _WORDS.fullmatch(said) if len(said) <= _LONGEST else None
         handler = self._repertoire.word(found["word"]) if found else None
         if found is None or handler is None:
             return None

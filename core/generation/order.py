@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from core.chat.grammar import nearest
+from core.chat.grammar import nearest, quoted
 from core.contract.generate import GenerateRequest, GenerationParams
 from core.contract.names import Sampler
 from core.errors import InvalidRequest, NotFound
@@ -113,7 +113,7 @@ def _known_model(name: str, offered: tuple[Offered, ...]) -> str:
             return known
     if not names:
         return name
-    raise NotFound(f"Nobody offers a model called “{name}” right now. {nearest(name, names)}")
+    raise NotFound(f"Nobody offers a model called {quoted(name)} right now. {nearest(name, names)}")
 
 
 def _style(house: House, wish: Wish) -> tuple[str, Style] | None:
@@ -140,7 +140,7 @@ def read_sampler(name: str) -> Sampler:
     for sampler in Sampler:
         if _plain_sampler(sampler.value) == wanted:
             return sampler
-    raise NotFound(f"There is no sampler called “{name}”. {nearest(name, SAMPLERS)}")
+    raise NotFound(f"There is no sampler called {quoted(name)}. {nearest(name, SAMPLERS)}")
 
 
 def _plain_sampler(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from core.chat.grammar import quoted
 from core.errors import InvalidRequest
 
 STEP = 64
@@ -55,7 +56,7 @@ def read_size(text: str, *, native: int) -> Size:
     typed = typed_size(wanted)
     if typed is None:
         raise InvalidRequest(
-            f"I don't understand the size “{text.strip()}”. Write it like 512x768, or say {', '.join(SHAPE_WORDS)}."
+            f"I don't understand the size {quoted(text)}. Write it like 512x768, or say {', '.join(SHAPE_WORDS)}."
         )
     width, height = typed
     if not (SMALLEST <= width <= LARGEST and SMALLEST <= height <= LARGEST):

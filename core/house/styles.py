@@ -14,7 +14,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from core.chat.grammar import nearest
+from core.chat.grammar import nearest, quoted
 from core.contract.names import Sampler
 from core.errors import ConfigError, NotFound
 
@@ -117,7 +117,7 @@ class Styles(_Table):
         for known, style in self.styles.items():
             if _plain(known) == wanted:
                 return known, style
-        raise NotFound(f"There is no style called “{name}”. {nearest(name, self.styles)}", code="StyleNotFound")
+        raise NotFound(f"There is no style called {quoted(name)}. {nearest(name, self.styles)}", code="StyleNotFound")
 
     def search(self, words: str) -> Mapping[str, Style]:
         """Styles whose name, description or tags contain every one of the words; all of them for no words."""

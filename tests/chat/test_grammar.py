@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -188,3 +190,29 @@ def test_a_hint_names_what_is_near_or_all_there_is() -> None:
     assert nearest("olil", ["oil", "ink"]) == "Did you mean oil?"
     assert nearest("zzz", ["oil", "ink"]) == "There is: oil, ink."
     assert nearest("zzz", []) == ""
+
+
+@pytest.mark.parametrize("value", ["steps", "shape", "tiling="])
+def test_long_words_are_not_said_back(value: str) -> None:
+    """Whoever pastes a novel into an option still reads what the option takes."""
+    with pytest.raises(InvalidRequest) as refused:
+        read(f"x --{value} {'n' * 5000}" if "=" not in value else f"x --{value}{'n' * 5000}")
+    assert len(str(refused.value)) < 200
+    with pytest.raises(InvalidRequest, match="no option “--nnn") as refused:
+        read(f"x --{'n' * 5000}")
+    assert len(str(refused.value)) < 200
+
+
+def test_slash_commands_know_the_negative_mark_too() -> None:
+    """What a platform hands over as one value is split like a sentence."""
+    checked = check(imagine, {"prompt": "a cat ### dogs", "negative": "birds"})
+    assert (checked["prompt"], checked["negative"]) == ("a cat", "birds, dogs")
+
+
+def test_a_very_long_sentence_is_read_at_once() -> None:
+    """A platform may allow a hundred thousand characters; reading them must not hold up everybody else."""
+    begun = time.process_time()
+    for text in ("x style: " + "a " * 50_000, "x" + " \N{EN DASH}a" * 30_000, " " * 100_000, "/" + "a" * 100_000):
+        with suppress(LargesseError):
+            read(text)
+    assert time.process_time() - begun < 2
