@@ -15,6 +15,8 @@ from core.chat import shrink
 from core.chat.port import Limits
 from core.chat.types import Button, Picture, Post
 
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, with which a text could command a terminal, and those that turn the direction of what follows."""
 _BORDERS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"(?<=[.!?…。])\s"), re.compile(r"\s"))
 
 
@@ -28,7 +30,7 @@ def fit(post: Post, limits: Limits, words: Mapping[str, str]) -> list[Post]:
     """
     text, pictures = _pictures(post, limits)
     room = max(1, limits.max_text - len(post.content_warning or ""))
-    chunks = split(text, room) or [""]
+    chunks = split(plain(text), room) or [""]
     size = max(1, limits.max_pictures)
     groups = [pictures[start : start + size] for start in range(0, len(pictures), size)] or [()]
     texts = [*chunks, *[""] * (len(groups) - 1)]
@@ -51,8 +53,13 @@ def short(post: Post, limits: Limits, words: Mapping[str, str]) -> Post:
     """The post as one message without pictures, cut where it is too long: for progress, which is edited in place."""
     line = _word_line(post.buttons, limits, words)
     room = max(1, limits.max_text - len(line) - 1)
-    text = cut(post.text, room)
+    text = cut(plain(post.text), room)
     return replace(post, text=f"{text}\n{line}" if line and len(line) < limits.max_text else text, pictures=())
+
+
+def plain(text: str) -> str:
+    """The text without what nobody sees: it may quote people, hordes and workers, who may mean ill."""
+    return _UNSEEN.sub("", text.replace("\r\n", "\n"))
 
 
 def split(text: str, size: int) -> list[str]:
@@ -90,7 +97,7 @@ def _pictures(post: Post, limits: Limits) -> tuple[str, tuple[Picture, ...]]:
     for picture in post.pictures:
         fitting = shrink.shrink(picture, limits) if limits.max_pictures else None
         if fitting:
-            shown.append(replace(fitting, alt=cut(fitting.alt, limits.max_alt)))
+            shown.append(replace(fitting, alt=cut(plain(fitting.alt), limits.max_alt)))
         else:
             lines.append(picture.url or "(A picture that cannot be shown here.)")
     return "\n".join(lines), tuple(shown)

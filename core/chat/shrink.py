@@ -17,6 +17,8 @@ _QUALITIES = (90, 80, 65)
 _SMALLER = 0.8
 """Each round of shrinking keeps this part of the width and height."""
 _LEAST_SIDE = 16
+_MOST_PIXELS = 64_000_000
+"""What has more stays unopened: a file of a few bytes may unfold to more than the memory holds."""
 
 
 def shrink(picture: Picture, limits: Limits) -> Picture | None:
@@ -37,9 +39,11 @@ def _encode_smaller(picture: Picture, data: bytes, mime: str, max_bytes: int) ->
 
     try:
         with Image.open(io.BytesIO(data)) as opened:
+            if opened.width * opened.height > _MOST_PIXELS:
+                return None
             image = opened.convert("RGB" if mime == "image/jpeg" or "A" not in opened.getbands() else "RGBA")
             exif = opened.getexif().tobytes()
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     while min(image.size) >= _LEAST_SIDE:
         for quality in _QUALITIES:

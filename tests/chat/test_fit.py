@@ -101,3 +101,20 @@ def test_progress_is_always_one_message() -> None:
     post = Post("step by step " * 20, buttons=(BUTTONS[0],), progress=Progress("x"))
     assert len(short(post, TINY, WORDS).text) <= TINY.max_text
     assert short(post, TINY, WORDS).text.endswith("\nReply: again")
+
+
+def test_nothing_that_commands_a_terminal_is_said() -> None:
+    """Escape sequences, bells, carriage returns and turns of the writing direction go; letters of any script stay."""
+    said = "red\x1b[31m\x07\x9b2J\rover \u202eturned\u2066 \N{HEBREW LETTER ALEF}\N{ZERO WIDTH JOINER}🍎\r\nnext\tcell"
+    clean = "red[31m2Jover turned \N{HEBREW LETTER ALEF}\N{ZERO WIDTH JOINER}🍎\nnext\tcell"
+    (post,) = fit(Post(said, (Picture(data=b"x", alt=said),)), Limits(has_buttons=True), WORDS)
+    assert (post.text, post.pictures[0].alt) == (clean, clean)
+    assert short(Post(said), Limits(), WORDS).text == clean
+
+
+def test_a_picture_that_unfolds_to_a_giant_is_not_opened() -> None:
+    """A few kilobytes may be nine thousand pixels square; there is a sentence instead."""
+    out = io.BytesIO()
+    Image.new("1", (9_000, 9_000)).save(out, "PNG")
+    (post,) = fit(Post("look", (Picture(data=out.getvalue(), mime="image/png"),)), replace(TINY, max_text=400), WORDS)
+    assert (post.pictures, "cannot be shown" in post.text) == ((), True)
