@@ -74,7 +74,7 @@ class Dispatch(Generic[H]):
         for port in ports:
             for talk in await self._memory.open_talks(port.name):
                 if all(task.get_name() != talk.key for task in self._tasks):
-                    self._resume(port, talk)
+                    await self._resume(port, talk)
 
     async def listen(self, *ports: Port, until: asyncio.Event, drain: float = 10.0) -> None:
         """Take up what was left open, then run the platforms, each by itself, until told or until all have ended.
@@ -96,11 +96,14 @@ class Dispatch(Generic[H]):
             await asyncio.gather(told, *listening, return_exceptions=True)
 
     async def _listen(self, port: Port) -> None:
-        wait = RESTART_AFTER
+        clock, wait = asyncio.get_running_loop().time, RESTART_AFTER
         while True:
+            begun = clock()
             try:
                 await port.run(self)
             except Exception as error:
+                if clock() - begun > RESTART_LATEST:
+                    wait = RESTART_AFTER  # it had been well for long: this is a new trouble
                 logger.exception("platform_failed", platform=port.name, reason=str(error), again_in=wait)
             else:
                 return
@@ -170,11 +173,12 @@ class Dispatch(Generic[H]):
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _resume(self, port: Port, talk: OpenTalk) -> None:
+    async def _resume(self, port: Port, talk: OpenTalk) -> None:
         try:
             event = record.load(talk.event)
         except (ValueError, KeyError, TypeError):
             logger.exception("talk_unreadable", platform=port.name, key=talk.key)
+            await self._memory.end_talk(talk.key)  # no later start could read it either
             return
         logger.info("talk_resumed", platform=port.name, key=talk.key, attempt=talk.attempts)
 
@@ -200,6 +204,7 @@ class Dispatch(Generic[H]):
             chat.abandon()
             raise
         except Exception as error:  # it stays open and is taken up at the next start
+            chat.abandon()
             logger.exception("talk_left_open", key=chat.key)
             return error if isinstance(error, LargesseError) else LargesseError()
         return told
@@ -242,7 +247,7 @@ class Dispatch(Generic[H]):
             named = self.repertoire.command(call.command)
             if named is None:
                 hint = grammar.nearest(call.command, self.repertoire.spoken())
-                raise NotFound(f"There is no command “{call.command}”. {hint}")
+                raise NotFound(f"There is no command {grammar.quoted(call.command)}. {hint}")
             command, values = named, call.args
         arguments = grammar.check(command, values, call.pictures)
         rest = [arguments.pop(command.rest.name)] if command.rest else []

@@ -11,8 +11,9 @@ import asyncio
 
 from core import log
 from core.chat.outbox import Outbox
-from core.chat.port import Port, SendFailed, SendRefused
+from core.chat.port import Port, SendFailed
 from core.chat.types import MessageRef, Person, Place, Post
+from core.errors import LargesseError
 
 WORKING = "⏳"
 """Put to the request where messages cannot be edited."""
@@ -51,7 +52,7 @@ class Live:
             if self._ref:
                 await self._port.delete(self._ref)
                 await self._outbox.memory.drop_post(self._ref.platform, self._ref.place, self._ref.message)
-        except (SendFailed, SendRefused) as error:
+        except LargesseError as error:
             logger.info("progress_stayed", platform=self._port.name, reason=str(error))
 
     def abandon(self) -> None:
@@ -65,7 +66,7 @@ class Live:
                 await self._keep_showing()
             elif self._port.limits.can_react and self._latest.reply_to:
                 await self._port.react(self._latest.reply_to, WORKING)
-        except (SendFailed, SendRefused) as error:
+        except LargesseError as error:
             logger.info("progress_given_up", platform=self._port.name, reason=str(error))
 
     async def _keep_showing(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,9 +12,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from core.chat.dispatch import Dispatch
-from core.chat.port import Limits
+from core.chat.port import Limits, SendFailed
 from core.chat.testing import FakePlatform, InMemory
-from core.chat.types import Call, Press, Reaction
+from core.chat.types import Call, Place, Post, Press, Reaction, Sent
 from core.errors import StorageFull
 
 
@@ -191,6 +192,15 @@ async def test_a_ban_ends_the_conversation(
     assert house.ran == ["draw a cat"]
 
 
+class Deaf(FakePlatform):
+    """A platform that takes progress and then wants to be left alone for a day."""
+
+    async def send(self, place: Place, post: Post, *, key: str) -> Sent:
+        if post.progress is None:
+            raise SendFailed(retry_after=86_400.0)
+        return await super().send(place, post, key=key)
+
+
 class Broken(FakePlatform):
     """A platform that fails at its start."""
 
@@ -242,3 +252,27 @@ async def test_suggestions_begin_with_what_begins_so(dispatch: Dispatch[Any]) ->
     """For completing while typing."""
     assert await dispatch.suggest("styles", "in") == ["ink", "pink ink"]
     assert await dispatch.suggest("none", "") == []
+
+
+async def test_a_long_line_of_spaces_is_a_sentence_at_once(dispatch: Dispatch[Any], fake: FakePlatform) -> None:
+    """Looking for a reply word in it must not take time that grows faster than its length."""
+    begun = time.process_time()
+    await say(dispatch, fake, "a" + " " * 400 + "x,")
+    assert time.process_time() - begun < 2
+    assert fake.texts[0].startswith("Here: a")
+
+
+async def test_a_conversation_that_is_left_open_leaves_nothing_running(
+    dispatch: Dispatch[Any], memory: InMemory, house: Any
+) -> None:
+    """When the platform is away for too long the talk waits for the next start, and so does its progress message."""
+    fake = Deaf(Limits(edit_interval=0.0))
+    before = asyncio.all_tasks()
+    await dispatch.call(fake, fake.call("slow"))
+    await house.reached.wait()
+    await fake.sent.wait()
+    house.go.set()
+    await dispatch.idle()
+    await asyncio.sleep(0)
+    assert [talk.ended for talk in memory.talks.values()] == [False]
+    assert asyncio.all_tasks() == before

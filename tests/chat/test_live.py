@@ -8,8 +8,9 @@ import time
 from core.chat.live import WORKING, Live
 from core.chat.outbox import Outbox
 from core.chat.port import Limits, SendFailed
-from core.chat.testing import FakePlatform, InMemory
+from core.chat.testing import FakePlatform, InMemory, KeptMessage
 from core.chat.types import MessageRef, Post, Progress
+from core.errors import StorageFull
 
 
 class Slow(FakePlatform):
@@ -83,3 +84,17 @@ async def test_a_platform_that_is_away_costs_only_the_progress() -> None:
     shown.show(post(1))
     await shown.end(look=False)
     assert (fake.shown, fake.sends["k/progress"]) == ({}, 1)
+
+
+async def test_a_full_disk_costs_only_the_progress() -> None:
+    """The answer may have been said already; what cannot be kept of its progress must not undo that."""
+
+    class Full(InMemory):
+        async def begin_sending(self, key: str, **_: str) -> KeptMessage:
+            raise StorageFull(f"There is no room for {key}.")
+
+    fake = FakePlatform()
+    shown = Live(fake, Outbox(Full()), place=fake.place(), person=fake.person(), key="k/progress")
+    shown.show(post(1))
+    await shown.end(look=False)
+    assert fake.shown == {}

@@ -162,3 +162,4 @@ async def test_an_event_that_cannot_be_read_stops_nobody(
     await dispatch.resume(fake)
     await dispatch.idle()
     assert len(fake.texts) == 1
+    assert memory.talks["old"].ended, "no later start could read it either"
