@@ -20,8 +20,11 @@ async def cancel(chat: Chat[House], press: Press) -> None:
 
 @button("delete", words=("delete",))
 async def delete(chat: Chat[House], press: Press) -> None:
-    """Remove the pictures of a request from this place."""
+    """Remove everything that shows a request from this place, the message with the button last."""
     await _own(chat, press, "delete")
+    shown = await chat.posts_about(press.arg)
+    for ref in [each for each in shown if each != press.message]:
+        await chat.delete(ref)
     await chat.delete(press.message)
 
 

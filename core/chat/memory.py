@@ -133,6 +133,10 @@ class Memory(Protocol):
         """The last 20 messages of ours to this person there, newest first."""
         ...
 
+    async def posts_about(self, platform: str, place: str, request: str) -> Sequence[SentPost]:
+        """All messages of ours there that show something of this request, oldest first: a long post is several."""
+        ...
+
     async def drop_post(self, platform: str, place: str, message: str) -> None:
         """The message was deleted."""
         ...

@@ -103,6 +103,11 @@ class Chat(Generic[H]):
         """What a message of ours shows and for whom; None = it is not ours, or deleted."""
         return await self._outbox.memory.sent_post(ref.platform, ref.place, ref.message)
 
+    async def posts_about(self, request: str) -> list[MessageRef]:
+        """All messages of ours in this place that show something of a request, oldest first."""
+        found = await self._outbox.memory.posts_about(self.place.platform, self.place.id, request)
+        return [MessageRef(self.place.platform, self.place.id, each.message) for each in found]
+
     async def delete(self, ref: MessageRef) -> None:
         """Remove a message of ours; one that is gone already is fine.
 

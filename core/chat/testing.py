@@ -285,6 +285,12 @@ class InMemory:
         found = [each for each in self.messages.values() if (each.platform, each.place, each.person) == wanted]
         return [_post(each) for each in reversed(found) if each.message][:20]
 
+    async def posts_about(self, platform: str, place: str, request: str) -> Sequence[KeptPost]:
+        """See Memory."""
+        wanted = (platform, place, request)
+        found = [each for each in self.messages.values() if (each.platform, each.place, each.about) == wanted]
+        return [_post(each) for each in found if each.message]
+
     async def drop_post(self, platform: str, place: str, message: str) -> None:
         """See Memory."""
         for key, each in self.messages.items():

@@ -117,6 +117,11 @@ class Store:
         values: dict[str, object] = {"platform": platform, "place": place, "person": person}
         return await self._database.read(lambda tx: messages.recent(tx, values))
 
+    async def posts_about(self, platform: str, place: str, request: str) -> list[messages.PostRow]:
+        """All messages of ours there that show something of this request, oldest first."""
+        values: dict[str, object] = {"platform": platform, "place": place, "about": request}
+        return await self._database.read(lambda tx: messages.about(tx, values))
+
     async def drop_post(self, platform: str, place: str, message: str) -> None:
         """The message was deleted."""
         values: dict[str, object] = {"platform": platform, "place": place, "message": message}

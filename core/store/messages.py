@@ -45,6 +45,10 @@ _RECENT = Statement(
     " WHERE platform = :platform AND place = :place AND person = :person AND message <> ''"
     " ORDER BY sent DESC, begun DESC LIMIT 20"
 )
+_ABOUT = Statement(
+    "SELECT message, person, about, first_picture, buttons FROM messages"
+    " WHERE about = :about AND platform = :platform AND place = :place AND message <> '' ORDER BY sent, begun"
+)
 _DROP = Statement(
     "UPDATE messages SET message = '', buttons = '[]'"
     " WHERE platform = :platform AND place = :place AND message = :message"
@@ -75,6 +79,11 @@ def standing(tx: Reading, values: dict[str, object]) -> PostRow | None:
 def recent(tx: Reading, values: dict[str, object]) -> list[PostRow]:
     """The last messages to a person in a place, newest first."""
     return [PostRow(*row) for row in tx.all(_RECENT, values)]
+
+
+def about(tx: Reading, values: dict[str, object]) -> list[PostRow]:
+    """The messages in a place that show a request, oldest first."""
+    return [PostRow(*row) for row in tx.all(_ABOUT, values)]
 
 
 def drop(tx: Writing, values: dict[str, object]) -> None:

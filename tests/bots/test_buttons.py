@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from core.chat.port import Limits
 from core.chat.testing import FakePlatform
 from core.chat.types import MessageRef
 from tests.bots.scripted import Room, ScriptedHorde, open_room, until
@@ -154,3 +155,14 @@ async def test_a_finished_request_is_not_stopped(room: Room, horde: ScriptedHord
     room.platform.shown[standing.ref.message] = standing
     (post,) = await room.press("cancel")
     assert post.text == "That is finished already."
+
+
+async def test_a_post_of_several_messages_is_deleted_whole(tmp_path: Path, horde: ScriptedHorde) -> None:
+    """Where the platform takes two pictures a message, four pictures are two messages, and one button for both."""
+    platform = FakePlatform(Limits(max_pictures=2, edit_interval=0.0))
+    async with open_room(tmp_path, horde, platform=platform) as room:
+        await room.say("draw a dog")
+        await room.say("draw a frog --n 4")
+        assert len(platform.posts) == 3
+        await room.press("delete")
+    assert [post.text.splitlines()[0] for post in platform.posts] == ["a dog"]

@@ -92,6 +92,8 @@ async def test_posts_are_found_by_id_and_by_person(memory: Memory) -> None:
     assert await memory.sent_post("p", "q", "m24") is None
     assert await memory.sent_post("p", "elsewhere", "m3") is None
     assert await memory.sent_post("p", "q", "") is None
+    assert [each.message for each in await memory.posts_about("p", "q", "r")] == [f"m{number}" for number in range(24)]
+    assert list(await memory.posts_about("p", "elsewhere", "r")) == []
 
 
 async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ def upgrade() -> None:
     )
     op.create_index("messages_standing", "messages", ["platform", "place", "message"])
     op.create_index("messages_recent", "messages", ["platform", "place", "person", "sent"])
+    op.create_index("messages_about", "messages", ["about"])
     op.create_table(
         "requests",
         sa.Column("id", sa.Text, primary_key=True),
