@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 
 from core.errors import ModelUnusable
@@ -20,6 +22,20 @@ from core.worker.diffusion.libraries import Foreign, memory_guarded, overheard
 from core.worker.diffusion.safety import Guard
 from core.worker.diffusion.weights import check_file, check_folder, check_words
 from core.worker.renderer import Family, Form, ModelEntry
+
+_AGAINST_FILES = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    ImportError,
+    NotImplementedError,
+    SafetensorError,
+    StrictDataclassError,
+)
+_SHAPES = ("size mismatch", "state_dict", "negative dimension")
 
 
 class Start(StrEnum):
@@ -126,7 +142,7 @@ def _class(entry: ModelEntry, start: Start) -> Foreign:
 
 
 def _read(kind: Foreign, entry: ModelEntry, number: torch.dtype) -> Foreign:
-    try:
+    with _Refusals(entry):
         if entry.form is Form.FOLDER:
             return kind.from_pretrained(
                 entry.path, dtype=number, variant=entry.variant or None, use_safetensors=True, local_files_only=True
@@ -135,12 +151,24 @@ def _read(kind: Foreign, entry: ModelEntry, number: torch.dtype) -> Foreign:
         return kind.from_single_file(
             str(entry.path), config=str(config), dtype=number, local_files_only=True, safety_checker=None
         )
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, SafetensorError) as error:
-        raise _unusable(entry, error) from error
-    except RuntimeError as error:
-        if "size mismatch" not in str(error) and "state_dict" not in str(error):
-            raise
-        raise _unusable(entry, error) from error
+
+
+class _Refusals:
+    """Around the reading of a model: what the libraries have against its files becomes ModelUnusable.
+
+    A class, because the tokenizers' library raises plain `Exception`, and an except clause for that takes everything.
+    """
+
+    def __init__(self, entry: ModelEntry) -> None:
+        self._entry = entry
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        about_shapes = isinstance(error, RuntimeError) and any(words in str(error) for words in _SHAPES)
+        if isinstance(error, Exception) and (kind is Exception or about_shapes or isinstance(error, _AGAINST_FILES)):
+            raise _unusable(self._entry, error) from error
 
 
 def _config_folder(entry: ModelEntry) -> Path:

@@ -94,6 +94,26 @@ def test_tokenizer_without_its_words_is_noticed(renderer: DiffusionRenderer, tin
     assert "tokenizer holds none of" in refusal(renderer, tiny, path=copy)
 
 
+@pytest.mark.parametrize(
+    ("file", "key", "value"),
+    [
+        ("tokenizer/tokenizer.json", "model", {"type": "Nonsense"}),
+        ("tokenizer/tokenizer.json", "added_tokens", 5),
+        ("text_encoder/config.json", "hidden_size", 0),
+        ("text_encoder/config.json", "num_attention_heads", 7),
+        ("scheduler/scheduler_config.json", "beta_schedule", "nonsense"),
+        ("unet/config.json", "block_out_channels", [-32, -64]),
+    ],
+)
+def test_wrong_content_is_a_sentence_and_not_the_end(
+    renderer: DiffusionRenderer, tiny: ModelEntry, copy: Path, file: str, key: str, value: object
+) -> None:
+    """Files that are JSON and yet nonsense are refused like damaged ones, whatever the library raises over them."""
+    content = json.loads((copy / file).read_text(encoding="utf-8"))
+    (copy / file).write_text(json.dumps(content | {key: value}), encoding="utf-8")
+    assert f"in {copy} cannot be used" in refusal(renderer, tiny, path=copy)
+
+
 def test_pickled_weights_are_never_opened(
     renderer: DiffusionRenderer, tiny: ModelEntry, copy: Path, tmp_path: Path
 ) -> None:
