@@ -13,6 +13,7 @@ import hashlib
 import shutil
 import sys
 from collections.abc import Generator
+from http import HTTPStatus
 from pathlib import Path
 
 import aiohttp
@@ -46,7 +47,7 @@ async def fetch_file(url: str, target: Path, *, sha256: str = "", name: str = ""
     name = name or target.name
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
-    with _disk_errors(name, target):
+    with disk_errors(name, target):
         await _download(url, part, name)
         await asyncio.to_thread(check_sum, part, sha256, name=name)
         part.replace(target)
@@ -109,6 +110,10 @@ async def _attempt(session: aiohttp.ClientSession, url: str, part: Path, name: s
     have, etag = _progress(part)
     headers = {"Range": f"bytes={have}-", "If-Range": etag} if have and etag else {}
     async with session.get(url, headers=headers) as answer:
+        if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and answer.headers.get("Content-Range") == (
+            f"bytes */{have}"
+        ):
+            return  # it had all arrived when an earlier start was ended
         if answer.status in (401, 403, 404, 410):
             raise ModelUnusable(f"{name!r} cannot be downloaded: {url} answers {answer.status} {answer.reason}.")
         answer.raise_for_status()
@@ -151,7 +156,8 @@ def _bar(name: str, have: int, length: int | None) -> Progress:
 
 
 @contextlib.contextmanager
-def _disk_errors(name: str, target: Path) -> Generator[None]:
+def disk_errors(name: str, target: Path) -> Generator[None]:
+    """Around a download: what the disk has against it becomes StorageFull or ModelUnusable."""
     try:
         yield
     except OSError as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ModelUnusable
-from core.worker.fetch import check_room
+from core.worker.fetch import check_room, disk_errors
 
 _SMALL = ["*.json", "*.txt", "*.model", "*.jinja"]
 _OTHER_KINDS = ["*.fp16*", "*.bf16*", "*.non_ema*"]
@@ -45,15 +45,18 @@ async def fetch_hub(
     """
     check_room(target.parent, size, name=repository)
     part = target.with_name(target.name + ".part")
-    part.mkdir(parents=True, exist_ok=True)
     stop = threading.Event()
     allow, ignore = ([file], _NONE) if file else _patterns(variant)
-    try:
-        await asyncio.to_thread(_snapshot, repository, part, revision or "main", allow=allow, ignore=ignore, stop=stop)
-    except asyncio.CancelledError:
-        stop.set()
-        raise
-    part.replace(target)
+    with disk_errors(repository, target):
+        part.mkdir(parents=True, exist_ok=True)
+        try:
+            await asyncio.to_thread(
+                _snapshot, repository, part, revision or "main", allow=allow, ignore=ignore, stop=stop
+            )
+        except asyncio.CancelledError:
+            stop.set()
+            raise
+        part.replace(target)
 
 
 def _patterns(variant: str) -> tuple[list[str], list[str]]:
@@ -68,7 +71,7 @@ def _snapshot(
 ) -> None:
     import httpx2
     import huggingface_hub as library
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, XetDownloadError
 
     try:
         # Resolved first: given a branch and no network, the library would take a part of a folder for the whole.
@@ -83,7 +86,13 @@ def _snapshot(
             tqdm_class=_bar(stop),
         )
         verified = api.verify_repo_checksums(repository, revision=commit, local_dir=part)
-    except (HfHubHTTPError, LocalEntryNotFoundError, httpx2.HTTPError) as error:
+    except (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        XetDownloadError,
+        httpx2.HTTPError,
+    ) as error:
         raise ModelUnusable(
             f"The model {repository!r} cannot be downloaded from the hub: {str(error).strip().splitlines()[0]} "
             "What has arrived is kept; starting again continues."

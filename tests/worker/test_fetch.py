@@ -17,6 +17,7 @@ from aiohttp.test_utils import TestServer
 
 from core.errors import ModelUnusable, StorageFull
 from core.worker import fetch
+from core.worker.hub import fetch_hub
 
 DATA = bytes(range(256)) * 4096
 SUM = hashlib.sha256(DATA).hexdigest()
@@ -36,6 +37,8 @@ class Files:
         if self.status != 200:
             return web.Response(status=self.status)
         start = 0
+        if self.ranges[-1] == f"bytes={len(DATA)}-" and request.headers.get("If-Range") == self.etag:
+            return web.Response(status=416, headers={"Content-Range": f"bytes */{len(DATA)}"})
         if (ask := request.headers.get("Range")) and request.headers.get("If-Range") == self.etag:
             start = int(ask.removeprefix("bytes=").rstrip("-"))
         response = web.StreamResponse(status=206 if start else 200, headers={"ETag": self.etag})
@@ -84,6 +87,15 @@ async def test_a_file_that_changed_meanwhile_is_begun_again(files: Files, url: s
     await fetch.fetch_file(url, tmp_path / "x.safetensors", sha256=SUM)
     assert (tmp_path / "x.safetensors").read_bytes() == DATA
     assert files.ranges == ["bytes=3-"]
+
+
+async def test_a_download_that_had_all_arrived_is_taken(files: Files, url: str, tmp_path: Path) -> None:
+    """A process that is killed while it compares the sums leaves a whole part; there is no rest to ask for."""
+    (tmp_path / "x.safetensors.part").write_bytes(DATA)
+    (tmp_path / "x.safetensors.part.etag").write_text(files.etag, encoding="utf-8")
+    await fetch.fetch_file(url, tmp_path / "x.safetensors", sha256=SUM)
+    assert (tmp_path / "x.safetensors").read_bytes() == DATA
+    assert len(files.ranges) == 1
 
 
 async def test_wrong_bytes_are_not_kept(url: str, tmp_path: Path) -> None:
@@ -226,3 +238,10 @@ async def test_a_hub_that_is_away_is_said(unused_tcp_port: int, tmp_path: Path) 
     said = await from_hub(f"http://127.0.0.1:{unused_tcp_port}", tmp_path / "model")
     assert said.startswith("ModelUnusable The model 'o/m' cannot be downloaded from the hub")
     assert not (tmp_path / "model").exists()
+
+
+async def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """The disk's refusal is a sentence, so that the worker leaves the model out and goes on with the others."""
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ModelUnusable, match="'o/m' cannot be written"):
+        await fetch_hub("o/m", tmp_path / "file" / "model")
