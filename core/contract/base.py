@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Self, cast
 
@@ -73,7 +74,7 @@ class Sparse(Answer):
 
 
 def _to_whole(value: object) -> object:
-    return round(value) if isinstance(value, float) else value
+    return round(value) if isinstance(value, float) and math.isfinite(value) else value
 
 
 def _to_text(value: object) -> object:

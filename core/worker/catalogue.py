@@ -24,6 +24,8 @@ from core.worker.renderer import Family, Form, ModelEntry
 __all__ = ["Family", "Form", "ModelEntry", "chosen", "load", "prepare"]
 
 _HUB = "hub:"
+_SHORTEST_NAME, _LONGEST_NAME = 3, 255
+"""Characters of a model's name that a horde takes in a pop."""
 _logger = log.get(__name__)
 _Sha = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
 
@@ -120,6 +122,10 @@ def _verify(entry: ModelEntry) -> None:
 
 
 def _entry(name: str, table: object, file: Path, downloads: Path) -> ModelEntry:
+    if not _SHORTEST_NAME <= len(name) <= _LONGEST_NAME:
+        raise ConfigError(
+            f"{file}: found {name!r} as the name of a model; allowed: {_SHORTEST_NAME} to {_LONGEST_NAME} characters."
+        )
     try:
         read = _Table.model_validate(table)
     except ValidationError as error:

@@ -27,6 +27,8 @@ CAPABILITIES = (
 
 MAX_CRASHES = 2
 _SEEDS = 2**32
+_MOST_DIGITS = 18
+"""Digits of a seed that certainly fit; longer ones are hashed like words."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,10 +99,10 @@ def _seed(offer: PopResponse, index: int) -> int:
         return _number(offer.seeds[index])
     if offer.payload.seed is None:
         return secrets.randbelow(_SEEDS)
-    return _number(offer.payload.seed) + index * (offer.payload.seed_variation or 1)
+    return (_number(offer.payload.seed) + index * (offer.payload.seed_variation or 1)) % 2**63
 
 
 def _number(seed: str) -> int:
-    if seed.isascii() and seed.isdigit():
-        return int(seed) % 2**63
+    if seed.isascii() and seed.isdigit() and len(seed) <= _MOST_DIGITS:
+        return int(seed)
     return int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4], "little")

@@ -198,6 +198,12 @@ def test_nothing_infinite_is_taken() -> None:
             GenerateRequest.read(json.loads(text))
 
 
+def test_an_infinite_answer_is_refused_and_not_a_crash() -> None:
+    """A horde that answers nonsense is told from one that answers; 1e999 is how JSON spells infinity."""
+    with pytest.raises(ValidationError):
+        PopResponse.model_validate(json.loads('{"ttl": 1e999, "ids": []}'))
+
+
 def test_numbers_as_seeds_are_taken_but_truth_is_not() -> None:
     """Many clients send the seed as a number."""
     assert GenerationParams.read({"seed": 42}).seed == "42"

@@ -77,9 +77,16 @@ def test_sources_of_every_kind(tmp_path: Path) -> None:
 def test_what_is_wrong_is_named(text: str, words: list[str], tmp_path: Path) -> None:
     """A wrong catalogue is refused with file, key, what was found and what is allowed."""
     with pytest.raises(ConfigError) as error:
-        load(tmp_path, f'["x"]\n{text}')
+        load(tmp_path, f'["max"]\n{text}')
     for word in ["models.toml", *words]:
         assert word in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["sd", "n" * 256])
+def test_a_name_that_no_horde_takes_is_refused(name: str, tmp_path: Path) -> None:
+    """The worker would be refused at its first pop; the catalogue says so before."""
+    with pytest.raises(ConfigError, match="name of a model; allowed: 3 to 255 characters"):
+        load(tmp_path, f'["{name}"]\n{GOOD}')
 
 
 def test_a_missing_catalogue_and_an_unknown_name_are_said(tmp_path: Path) -> None:

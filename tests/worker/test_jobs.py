@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +53,12 @@ def test_any_seed_text_is_a_number(text: str) -> None:
     assert 0 <= first < 2**63
     if text.isascii() and text.isdigit() and len(text) < 18:
         assert first == int(text)
+
+
+@pytest.mark.parametrize("seed", ["9" * 5000, "9" * 18, "-1"])
+def test_seeds_of_any_length_are_drawable(seed: str) -> None:
+    """A requester's endless number must not end the worker that popped it."""
+    assert all(0 <= number < 2**63 for number in seeds(pop(seed=seed, seed_variation=1000)))
 
 
 def test_what_the_payload_says_reaches_the_job() -> None:
