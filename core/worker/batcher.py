@@ -32,9 +32,8 @@ def pick(waiting: Sequence[DrawJob], *, max_batch: int) -> list[DrawJob]:
 
 
 def _kind(job: DrawJob) -> tuple[object, ...]:
-    # A mask blends by its own outline and cropping: masked jobs go alone, and so does an SDE sampler, whose noise is
-    # drawn for the batch as a whole.
-    alone = job.id if job.source_mask is not None or job.sampler == "k_dpmpp_sde" else None
+    # A mask blends by its own outline and cropping: masked jobs go alone.
+    alone = job.id if job.source_mask is not None else None
     return (
         alone,
         job.model,

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.contract.names import Sampler
 from core.worker.batcher import compatible, pick
 from core.worker.renderer import DrawJob
 
@@ -84,8 +85,15 @@ def test_every_other_difference_parts_two_jobs(name: str) -> None:
     assert not compatible(PLAIN, replace(PLAIN, **changed))  # pyright: ignore[reportArgumentType]
 
 
-def test_masked_and_sde_jobs_go_alone() -> None:
-    """A mask, or a sampler whose noise belongs to the whole batch, never shares one."""
-    for alone in (replace(PLAIN, source_mask=b"m"), replace(PLAIN, sampler="k_dpmpp_sde")):
-        assert not compatible(alone, replace(alone, id="b"))
-        assert pick([alone, replace(alone, id="b")], max_batch=4) == [alone]
+def test_masked_jobs_go_alone() -> None:
+    """A mask never shares a batch."""
+    alone = replace(PLAIN, source_mask=b"m")
+    assert not compatible(alone, replace(alone, id="b"))
+    assert pick([alone, replace(alone, id="b")], max_batch=4) == [alone]
+
+
+@pytest.mark.parametrize("sampler", [sampler.value for sampler in Sampler])
+def test_every_sampler_shares_a_batch(sampler: str) -> None:
+    """Each picture has noise of its own, so none is held back; that they are as if alone the drawing tests show."""
+    jobs = [replace(PLAIN, id=name, sampler=sampler) for name in "abc"]
+    assert pick(jobs, max_batch=4) == jobs
