@@ -8,6 +8,9 @@ What only our own coordinator has is left alone after a foreign horde has said o
 
 from __future__ import annotations
 
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import quote
@@ -16,6 +19,8 @@ import aiohttp
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from core.client import pictures
+from core.client.events import told
+from core.client.faults import fault
 from core.client.pictures import Pictures
 from core.client.transport import Call, Patience, Transport, base_of
 from core.contract import paths
@@ -23,6 +28,7 @@ from core.contract.base import Answer
 from core.contract.codes import Rc
 from core.contract.generate import AsyncResponse, CheckResponse, DryRunResponse, GenerateRequest, StatusResponse
 from core.contract.limits import ANONYMOUS_KEY
+from core.contract.names import EventName
 from core.contract.people import KudosTransfer, KudosTransferred, UserDetails
 from core.contract.status import Heartbeat, ModelStatus, Performance
 from core.contract.work import (
@@ -33,7 +39,7 @@ from core.contract.work import (
     SubmitRequest,
     SubmitResponse,
 )
-from core.errors import HordeError, HordeRefused, NotFound
+from core.errors import HordeError, HordeRefused, HordeUnavailable, NotFound
 
 A = TypeVar("A", bound=Answer)
 _MODELS = TypeAdapter(list[ModelStatus])
@@ -79,6 +85,7 @@ class HordeClient:
         self._pictures: Pictures | None = None
         self._is_ours: bool | None = None
         self._takes_progress = True
+        self._tells = True
 
     def __repr__(self) -> str:
         return f"HordeClient({str(self._base)!r})"
@@ -108,7 +115,7 @@ class HordeClient:
         With a key, a call whose outcome is unknown is repeated, and never makes a second request; on a foreign horde,
         which knows no such keys for requests, it is not repeated (HordeUnavailable).
         """
-        repeatable = idempotency_key is not None and await self._knows_request_keys()
+        repeatable = idempotency_key is not None and await self._is_largesse()
         headers = {paths.IDEMPOTENCY_KEY: idempotency_key} if idempotency_key else {}
         call = Call(
             method="POST", path=paths.GENERATE_ASYNC, body=request.wire(), headers=headers, repeatable=repeatable
@@ -124,6 +131,34 @@ class HordeClient:
     async def check(self, request_id: str) -> CheckResponse:
         """How far a request is, without its pictures."""
         return await self._get(CheckResponse, paths.GENERATE_CHECK, id=request_id)
+
+    async def events(self, request_id: str) -> AsyncGenerator[CheckResponse, None]:
+        """How far a request is, told by the horde: at once, at every change, and at last when it is done.
+
+        Ends without a word on a horde that has no such stream; `check` asks it instead.
+
+        Raises:
+            NotFound: there is no such request (any more).
+            HordeUnavailable: the stream broke, or ended before its time; listen again, or ask.
+            TooMany: too many streams are open; ask instead.
+        """
+        if not self._tells or not await self._is_largesse():
+            return
+        lines = self._ready().listen(_filled(paths.OURS_EVENTS, id=request_id))
+        try:
+            async with aclosing(lines), aclosing(told(lines)) as happenings:
+                async for name, data in happenings:
+                    if name == EventName.GONE:
+                        raise fault(404, _decoded(data))
+                    yield _understood(CheckResponse, _decoded(data))
+                    if name == EventName.DONE:
+                        return
+        except (NotFound, HordeRefused) as error:
+            if error.code in _JOB_GONE or getattr(error, "status", 405) != 405:
+                raise
+            self._tells = False
+            return
+        raise HordeUnavailable("The coordinator ended the stream.")
 
     async def status(self, request_id: str) -> StatusResponse:
         """How far a request is, with its pictures. Ask rarely (10 times a minute)."""
@@ -210,8 +245,8 @@ class HordeClient:
         """Whether the horde is there."""
         return await self._get(Heartbeat, paths.HEARTBEAT)
 
-    async def _knows_request_keys(self) -> bool:
-        """Whether this horde is a Largesse, so that an Idempotency-Key makes generate repeatable; asked once."""
+    async def _is_largesse(self) -> bool:
+        """Whether this horde is a Largesse: it has our additions, and an Idempotency-Key makes generate repeatable."""
         if self._is_ours is None:
             try:
                 await self._ready().send(Call(method="GET", path=paths.OURS_HEALTH, repeatable=True))
@@ -225,11 +260,7 @@ class HordeClient:
         return await self._ask(model, Call(method="GET", path=_filled(path, **parts), repeatable=True))
 
     async def _ask(self, model: type[A], call: Call) -> A:
-        answer = await self._ready().send(call)
-        try:
-            return model.model_validate(answer)
-        except ValidationError as error:
-            raise _senseless() from error
+        return _understood(model, await self._ready().send(call))
 
     def _ready(self) -> Transport:
         if self._transport is None:
@@ -240,6 +271,20 @@ class HordeClient:
         if self._pictures is None:
             raise RuntimeError("a HordeClient is used inside `async with`")
         return self._pictures
+
+
+def _understood(model: type[A], answer: object) -> A:
+    try:
+        return model.model_validate(answer)
+    except ValidationError as error:
+        raise _senseless() from error
+
+
+def _decoded(data: str) -> object:
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise _senseless() from error
 
 
 def _filled(path: str, **parts: str) -> str:

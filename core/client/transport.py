@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from http import HTTPStatus
@@ -37,6 +37,8 @@ _log = log.get(__name__)
 _LONGEST_ANSWER = 128 * 1024 * 1024
 _SAYS_WHEN = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 """Answers whose Retry-After is meant; the public API puts one on every answer."""
+_LONGEST_SILENCE = 45.0
+"""Seconds without a word after which a stream counts as broken; a coordinator says something every 15."""
 _UNKNOWN_OUTCOME = (aiohttp.ClientError, TimeoutError, OSError)
 
 
@@ -145,17 +147,44 @@ class Transport:
                 raise Failed(TooMany(retry_after=wait), Outcome.FINAL)
             await asyncio.sleep(wait)
 
+    async def listen(self, path: str) -> AsyncGenerator[bytes, None]:
+        """The lines of a stream as they come, until the other side ends it; tried once.
+
+        Raises:
+            HordeUnavailable: no answer, or the stream broke.
+            LargesseError: what the horde's refusal means (see `faults`).
+        """
+        timeout = aiohttp.ClientTimeout(sock_connect=self._patience.timeout, sock_read=_LONGEST_SILENCE)
+        headers = self._headers({"Accept": "text/event-stream"})
+        try:
+            async with self._session.get(
+                self._address(path), headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
+                if response.status != HTTPStatus.OK:
+                    self._read(response, await read_bounded(response, _LONGEST_ANSWER))
+                    raise HordeUnavailable("The coordinator's answer cannot be read.")
+                async for line in response.content:
+                    yield line
+        except Failed as failed:
+            raise failed.error from failed.__cause__
+        except ValueError as error:
+            raise HordeUnavailable("The coordinator's answer cannot be read.") from error
+        except _UNKNOWN_OUTCOME as error:
+            raise unreachable(error).error from error
+
+    def _address(self, path: str) -> URL:
+        return URL(f"{str(self._base).rstrip('/')}{path}", encoded=True)
+
+    def _headers(self, more: Mapping[str, str]) -> dict[str, str]:
+        return {"apikey": self._api_key.get_secret_value(), "Client-Agent": self._client_agent, **more}
+
     async def _once(self, call: Call) -> Any:  # noqa: ANN401 decoded JSON
         try:
             async with self._session.request(
                 call.method,
-                URL(f"{str(self._base).rstrip('/')}{call.path}", encoded=True).update_query(call.query),
+                self._address(call.path).update_query(call.query),
                 json=call.body,
-                headers={
-                    "apikey": self._api_key.get_secret_value(),
-                    "Client-Agent": self._client_agent,
-                    **call.headers,
-                },
+                headers=self._headers(call.headers),
                 timeout=aiohttp.ClientTimeout(total=self._patience.timeout + call.extra_time),
                 allow_redirects=False,
             ) as response:

@@ -156,6 +156,17 @@ class WarningCode(StrEnum):
     SCHEDULER_MISMATCH = "SchedulerMismatch"
 
 
+class EventName(StrEnum):
+    """What the server says of a request while somebody listens (ours)."""
+
+    PROGRESS = "progress"
+    """How far it is; the data are those of check."""
+    DONE = "done"
+    """The same, for the last time."""
+    GONE = "gone"
+    """It is not there any more; the data are an error body, and nothing follows."""
+
+
 class WorkerType(StrEnum):
     """What a worker makes."""
 

@@ -1,15 +1,21 @@
 """What one coordinator process knows of this very moment and no database keeps: steps of running jobs, and wake-ups.
 
 The pop handler waits on `arrival` for work, the handlers that make work call `wake`; workers report steps, check and
-status show them. After a restart the steps come back with the next report.
+status show them. Streams of events wait on `change` of their request, the handlers that change one call `touch`. After
+a restart the steps come back with the next report.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+from core.errors import TooMany
 
 _MOST_JOBS = 10_000
 
@@ -31,6 +37,8 @@ class Live:
     def __init__(self) -> None:
         self._steps: OrderedDict[str, Step] = OrderedDict()
         self._arrival = asyncio.Event()
+        self._changes: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
+        self._streams: Counter[str] = Counter()
         self._closing = False
 
     def report(self, job_id: str, *, step: int, steps: int) -> None:
@@ -59,12 +67,46 @@ class Live:
         if not self._closing:
             self._arrival = asyncio.Event()
 
+    def change(self, request_id: str) -> asyncio.Event:
+        """The event that the next `touch` of a request sets. Take it *before* looking at the request."""
+        event = self._changes.get(request_id)
+        if event is None:
+            event = self._changes[request_id] = asyncio.Event()
+        if self._closing:
+            event.set()
+        return event
+
+    def touch(self, request_id: str) -> None:
+        """A request is not what it was: whoever follows it looks again."""
+        event = self._changes.pop(request_id, None)
+        if event is not None:
+            event.set()
+
+    @contextmanager
+    def stream(self, place: str, *, most: int) -> Generator[None]:
+        """One more open stream of a place, until the block is left.
+
+        Raises:
+            TooMany: the place has `most` open already.
+        """
+        if self._streams[place] >= most:
+            raise TooMany(f"At most {most} streams of events may be open at once; ask `check` meanwhile.")
+        self._streams[place] += 1
+        try:
+            yield
+        finally:
+            self._streams[place] -= 1
+            if not self._streams[place]:
+                del self._streams[place]
+
     @property
     def closing(self) -> bool:
         """The coordinator is stopping: long polls answer at once."""
         return self._closing
 
     def close(self) -> None:
-        """Let every long poll answer now, and those that come later too."""
+        """Let every long poll answer and every stream end now, and those that come later too."""
         self._closing = True
         self.wake()
+        for request_id in list(self._changes):
+            self.touch(request_id)

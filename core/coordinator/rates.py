@@ -102,12 +102,16 @@ class Rates:
             self._friends = {place: until for place, until in self._friends.items() if until > now}
         self._friends[neighbourhood(address)] = now + _FRIEND_SECONDS
 
+    def is_friend(self, address: str) -> bool:
+        """Whether an account that the horde trusts came from there within a day."""
+        return self._friends.get(neighbourhood(address), 0.0) > time.monotonic()
+
     async def hit(self, endpoint: str, *, path: str, address: str, key: str) -> Verdict:
         """Count one call and say whether it may go on."""
         if not self._enabled:
             return _FREE
         place = neighbourhood(address)
-        friend = self._friends.get(place, 0.0) > time.monotonic()
+        friend = self.is_friend(address)
         tightest: tuple[float, RateLimitItem, WindowStats] | None = None
         for rule in self._rules.get(endpoint, DEFAULT):
             names = _names(rule, endpoint, path, place, key)

@@ -18,6 +18,7 @@ from core.contract.generate import AsyncResponse, CheckResponse, Generation, Sta
 from core.errors import HordeError, HordeUnavailable, InvalidRequest, LargesseError, NotFound, RenderError, TooMany
 from core.generation.progress import Glimpse, Stage, duration, seen
 from core.generation.ticket import Notebook, Ticket
+from core.generation.told import Told
 from core.house import House
 from core.house.words import listed
 
@@ -129,16 +130,23 @@ class _Tracking:
             raise InvalidRequest(_impossible(self.ticket), code=error.code) from error
 
     async def _until_done(self, horde_id: str) -> Outcome:
-        horde = self.house.horde
-        while True:
-            taken_back = await self.notebook.taken_back()
-            if not taken_back and (check := await self._ask(horde.check(horde_id), HordeUnavailable, TooMany)):
-                if check.done or check.faulted:
-                    return await self._collect(horde_id, taken_back=False)
-                await self._report(check)
-            if taken_back:
-                return await self._collect(horde_id, taken_back=True)
-            await self._rest()
+        async with Told(self.house.horde, horde_id) as told:
+            while not await self.notebook.taken_back():
+                if check := await self._look(told, horde_id):
+                    if check.done or check.faulted:
+                        return await self._collect(horde_id, taken_back=False)
+                    await self._report(check)
+                await told.news(self.pause)
+                self._slow_down()
+        return await self._collect(horde_id, taken_back=True)
+
+    async def _look(self, told: Told, horde_id: str) -> CheckResponse | None:
+        """How far it is: what the horde told, else what it answers; None where there is nothing new."""
+        if check := told.take():
+            self.away = False
+        elif not told.live:
+            check = await self._ask(self.house.horde.check(horde_id), HordeUnavailable, TooMany)
+        return check
 
     async def _ask(self, question: Awaitable[Answer], *bearable: type[LargesseError]) -> Answer | None:
         """An answer, or None where the horde is away for now: said once, and asked again by whoever asked."""
@@ -157,6 +165,9 @@ class _Tracking:
     async def _rest(self) -> None:
         """Wait before the next look, longer each time that nothing happened."""
         await asyncio.sleep(self.pause)
+        self._slow_down()
+
+    def _slow_down(self) -> None:
         self.pause = min(SLOWEST_LOOK, self.pause * 1.3)
 
     async def _report(self, check: CheckResponse) -> None:

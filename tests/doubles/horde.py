@@ -80,6 +80,8 @@ class FakeHorde:
     faults: deque[Fault] = field(default_factory=deque)
     headers: dict[str, str] = field(default_factory=dict)
     retry_after: str = "0"
+    told: list[bytes] = field(default_factory=list)
+    """The stream of events of every request, piece by piece; it ends there."""
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __aenter__(self) -> Self:
@@ -88,6 +90,7 @@ class FakeHorde:
         for route in (*ANSWERS, *OURS):
             method, path = route.split()
             self.app.router.add_route(method, path, self._answer(route))
+        self.app.router.add_get("/api/largesse/v1/generate/events/{id}", self._events)
         self.app.router.add_route("*", "/pictures/{rest:.*}", self._picture)
         self.pictures: dict[str, tuple[bytes, int, dict[str, str]]] = {}
         self.runner = web.AppRunner(self.app, shutdown_timeout=0.1)
@@ -126,6 +129,18 @@ class FakeHorde:
             return web.json_response(body, status=status, headers=self.headers)
 
         return handler
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        await self._note(request)
+        if self.faults:
+            return await self._fail(self.faults.popleft(), request)
+        if not self.told:
+            return web.json_response({"message": "The requested URL was not found on the server."}, status=404)
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await answer.prepare(request)
+        for piece in self.told:
+            await answer.write(piece)
+        return answer
 
     async def _picture(self, request: web.Request) -> web.StreamResponse:
         await self._note(request)

@@ -24,6 +24,7 @@ from core.contract.names import JobState
 from core.coordinator.api.call import Call
 from core.coordinator.blobs.keys import source_key
 from core.coordinator.blobs.sources import read_source
+from core.coordinator.rooms import Rooms
 from core.coordinator.rules import progress, requests
 from core.coordinator.rules.values import Accepted, Picture, Progress, Status, StoredSources, User
 from core.errors import InvalidRequest, LargesseError, NotFound
@@ -128,7 +129,12 @@ async def check(call: Call) -> web.Response:
     """GET generate/check/{id}: the counts alone, cheap enough to ask every second."""
     wanted = call.part("id")
     found = await call.rooms.database.read(lambda tx: progress.check(tx, wanted, now=time.time()))
-    return call.reply(CheckResponse.model_validate(_counts(call, found)))
+    return call.reply(checked(call.rooms, found))
+
+
+def checked(rooms: Rooms, found: Progress) -> CheckResponse:
+    """How far a request is, with the steps that this process was told of."""
+    return CheckResponse.model_validate(_counts(rooms, found))
 
 
 async def status(call: Call) -> web.Response:
@@ -142,17 +148,18 @@ async def cancel(call: Call) -> web.Response:
     """DELETE generate/status/{id}: nothing more is drawn; what is finished comes with the answer."""
     wanted = call.part("id")
     found = await call.rooms.database.write(lambda tx: requests.cancel(tx, wanted, now=time.time()))
+    call.rooms.live.touch(found.progress.id)
     return call.reply(await _status(call, found))
 
 
 async def _status(call: Call, found: Status) -> StatusResponse:
     pictures = [await _generation(call, picture, as_address=found.r2) for picture in found.pictures]
     return StatusResponse.model_validate(
-        {**_counts(call, found.progress), "generations": pictures, "shared": found.shared}
+        {**_counts(call.rooms, found.progress), "generations": pictures, "shared": found.shared}
     )
 
 
-def _counts(call: Call, found: Progress) -> dict[str, object]:
+def _counts(rooms: Rooms, found: Progress) -> dict[str, object]:
     return {
         "finished": found.finished,
         "processing": found.processing,
@@ -164,13 +171,13 @@ def _counts(call: Call, found: Progress) -> dict[str, object]:
         "queue_position": found.queue_position,
         "kudos": found.kudos,
         "is_possible": found.is_possible,
-        "running": list(_running(call, found)),
+        "running": list(_running(rooms, found)),
     }
 
 
-def _running(call: Call, found: Progress) -> Iterable[Running]:
+def _running(rooms: Rooms, found: Progress) -> Iterable[Running]:
     for job in found.running:
-        step = call.rooms.live.step(job.id)
+        step = rooms.live.step(job.id)
         yield Running(
             id=job.id,
             step=step.step if step is not None else 0,

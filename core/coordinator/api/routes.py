@@ -19,7 +19,7 @@ from core.contract.work import (
     SubmitResponse,
 )
 from core.contract.workers import WorkerDeleted, WorkerDetails, WorkerUpdate, WorkerUpdated
-from core.coordinator.api import generate, health, people, pictures, status, work, workers
+from core.coordinator.api import events, generate, health, people, pictures, status, work, workers
 from core.coordinator.api.call import adapt
 from core.coordinator.api.endpoint import Endpoint, Key
 from core.coordinator.blobs.disk import ROUTE as PICTURES
@@ -42,6 +42,10 @@ ENDPOINTS: Sequence[Endpoint] = (
     Endpoint(
         "GET", paths.GENERATE_CHECK, generate.check, "How far is a request?", "Pictures",
         answer=CheckResponse, rates=(Rule("10/second", Scope.PATH),),
+    ),
+    Endpoint(
+        "GET", paths.OURS_EVENTS, events.follow, "Be told how far a request is", "Pictures", Key.OPTIONAL,
+        media="text/event-stream", rates=(Rule("10/second", Scope.PATH),), also={401: _GONE},
     ),
     Endpoint(
         "GET", paths.GENERATE_STATUS, generate.status, "The finished pictures of a request", "Pictures",

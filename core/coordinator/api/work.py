@@ -46,6 +46,7 @@ async def pop(call: Call) -> web.Response:
         )
         left = until - time.monotonic()
         if isinstance(offer, Offer):
+            call.rooms.live.touch(offer.request_id)
             return call.reply(_job(call, offer))
         if left <= 0 or call.rooms.live.closing or not await _woken(call, arrival, left):
             return call.reply(_no_job(offer))
@@ -100,6 +101,7 @@ async def submit(call: Call) -> web.Response:
         lambda tx: settle.settle(tx, terms=call.rooms.terms, user=user, submit=body, now=time.time())
     )
     call.rooms.live.forget(body.id)
+    call.rooms.live.touch(settled.request_id)
     if _forbidden(body):
         await call.rooms.blobs.delete([result_key(body.id)])
     if settled.requeued:
@@ -135,10 +137,11 @@ async def report(call: Call) -> web.Response:
     body = await call.body(ProgressRequest)
     user = await call.user()
     job_id = _job_id(body.id)
-    wanted = await call.rooms.database.read(lambda tx: settle.wanted(tx, user=user, job_id=job_id))
-    if wanted:
+    request = await call.rooms.database.read(lambda tx: settle.wanted(tx, user=user, job_id=job_id))
+    if request is not None:
         call.rooms.live.report(job_id, step=body.step, steps=body.steps)
-    return call.reply(ProgressResponse(wanted=wanted))
+        call.rooms.live.touch(request)
+    return call.reply(ProgressResponse(wanted=request is not None))
 
 
 def _job_id(text: str) -> str:

@@ -64,8 +64,8 @@ def inspect(tx: Reading, *, user: User, job_id: str) -> None:
     _refuse_late(_judge(jobs.get(tx, _known(job_id)), user, job_id))
 
 
-def wanted(tx: Reading, *, user: User, job_id: str) -> bool:
-    """Does anybody still want the picture of this job?
+def wanted(tx: Reading, *, user: User, job_id: str) -> str | None:
+    """The request that still wants the picture of this job; None = nobody wants it any more.
 
     Raises:
         NotFound: `InvalidJobID`.
@@ -74,9 +74,11 @@ def wanted(tx: Reading, *, user: User, job_id: str) -> bool:
     row = jobs.get(tx, _known(job_id))
     if row is None or row.owner_id != user.id:
         _judge(row, user, job_id)
-        return False
+        return None
     request = store.get(tx, row.request_id)
-    return row.state == State.PROCESSING and request is not None and not request.stopped
+    if row.state != State.PROCESSING or request is None or request.stopped:
+        return None
+    return request.id
 
 
 def settle(tx: Writing, *, terms: Coordinator, user: User, submit: SubmitRequest, now: float) -> Settled:
