@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from core.errors import ConfigError
 
@@ -175,6 +176,24 @@ class Console(Platform):
     pictures_dir: Path = Field(default=Path("out"), description="Folder where finished pictures are saved.")
 
 
+class Web(Platform):
+    """The chat page in the browser."""
+
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on; 0.0.0.0 opens the page to the network, with a secret."
+    )
+    port: Port = Field(default=7002, description="Port to listen on; 0 takes any free one.")
+    secret: SecretStr = Field(
+        default=SecretStr(""), description="A word that people must know to come in; needed beyond this machine."
+    )
+    rooms: list[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]] = Field(
+        default=["lobby", "studio"], min_length=1, max_length=50, description="Rooms; people arrive in the first one."
+    )
+    max_upload_bytes: int = Field(
+        default=20_000_000, ge=1000, description="Largest picture that somebody may upload, bytes."
+    )
+
+
 class Settings(BaseSettings):
     """The whole tree. Use `load`; constructing it directly reads the environment only."""
 
@@ -187,6 +206,7 @@ class Settings(BaseSettings):
     worker: Worker = Field(default_factory=Worker)
     bots: Bots = Field(default_factory=Bots)
     console: Console = Field(default_factory=Console)
+    web: Web = Field(default_factory=Web)
 
     @classmethod
     def settings_customise_sources(
@@ -237,6 +257,8 @@ def load(file: Path | None = None) -> Settings:
         return Settings(**content)
     except ValidationError as error:
         raise ConfigError("\n".join(_sentences(error, chosen))) from None
+    except SettingsError:
+        raise ConfigError("\n".join(_not_json())) from None
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -261,6 +283,27 @@ def _refuse_unknown_environment() -> None:
                     f"environment variable {name}: there is no section {section!r}; "
                     f"allowed: {', '.join(sorted(known))}."
                 )
+
+
+def _not_json() -> Iterator[str]:
+    """Variables that should hold a list or a whole section, which are written as JSON, and hold something else."""
+    for name, value in os.environ.items():
+        path = name.removeprefix(ENV_PREFIX).lower().split("__")
+        field = _field(path) if name.upper().startswith(ENV_PREFIX) else None
+        if field is None or _is_json(value):
+            continue
+        if _model(field):  # may hold secrets
+            yield f"environment variable {name}: allowed: one variable for each key, as in {name}__KEY."
+        elif get_origin(field.annotation) is list:
+            yield f'environment variable {name}: found {value!r}; allowed: a list as in ["one", "two"].'
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _sentences(error: ValidationError, file: Path | None) -> list[str]:

@@ -79,6 +79,27 @@ def test_errors_of_the_environment_name_the_variable(tmp_path: Path, monkeypatch
         settings.load(_write(tmp_path, ""))
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("WORKER__DEVICES", "cpu", ["'cpu'", '["one", "two"]']),
+        ("WORKER__MODELS", '["little"', ["little", '["one", "two"]']),
+        ("COORDINATOR", "hush-hush", ["LARGESSE__COORDINATOR__KEY"]),
+        ("COORDINATOR__LIMITS", "5 of each", ["LARGESSE__COORDINATOR__LIMITS__KEY"]),
+    ],
+)
+def test_lists_and_sections_in_the_environment_are_explained(
+    name: str, value: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not written as JSON gets a sentence with the variable, and shows no whole section: it may hold keys."""
+    monkeypatch.setenv(f"LARGESSE__{name}", value)
+    with pytest.raises(ConfigError) as error:
+        settings.load(_write(tmp_path, ""))
+    for word in [f"environment variable LARGESSE__{name}:", *words]:
+        assert word in str(error.value)
+    assert "hush" not in str(error.value)
+
+
 def test_secrets_are_never_shown(tmp_path: Path) -> None:
     """Neither the effective settings, nor a repr, nor an error shows a key."""
     loaded = settings.load(_write(tmp_path, "[worker]\napi_key = 'hush-hush'\n"))
