@@ -39,6 +39,8 @@ _SAYS_WHEN = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 """Answers whose Retry-After is meant; the public API puts one on every answer."""
 _LONGEST_SILENCE = 45.0
 """Seconds without a word after which a stream counts as broken; a coordinator says something every 15."""
+PERHAPS_DONE = "PerhapsDone"
+"""Code of the HordeUnavailable of a call that may have had its effect and must not be sent again."""
 _UNKNOWN_OUTCOME = (aiohttp.ClientError, TimeoutError, OSError)
 
 
@@ -129,7 +131,8 @@ class Transport:
         """Send it, repeating where that is safe; the decoded answer.
 
         Raises:
-            HordeUnavailable: no answer, after every attempt.
+            HordeUnavailable: no answer, after every attempt; with the code PERHAPS_DONE where sending it again may do
+                it twice.
             LargesseError: what the horde's refusal means (see `faults`).
         """
         try:
@@ -138,6 +141,8 @@ class Transport:
                     await self._wait_for_budget(call.path)
                     return await self._once(call)
         except Failed as failed:
+            if failed.outcome is Outcome.UNKNOWN and not call.repeatable and failed.error.code == HordeUnavailable.code:
+                failed.error.code = PERHAPS_DONE
             raise failed.error from failed.__cause__
         raise AssertionError("tenacity either returns or raises")
 

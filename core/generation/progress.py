@@ -49,7 +49,7 @@ class Glimpse:
             case Stage.SENDING:
                 return "Asking the horde …"
             case Stage.AWAY:
-                return "The horde does not answer right now. Nothing is lost: I keep trying."
+                return f"{self.reason or 'The horde does not answer right now.'} Nothing is lost: I keep trying."
             case Stage.STUCK:
                 reason = self.reason or "Nobody who could draw this is online right now."
                 return f"{reason.rstrip('.')}. It waits until somebody comes; say “cancel” to take it back."

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from core import log
+from core.client.transport import PERHAPS_DONE
 from core.contract.codes import Rc
 from core.contract.generate import AsyncResponse, CheckResponse, Generation, StatusResponse
 from core.errors import HordeError, HordeUnavailable, InvalidRequest, LargesseError, NotFound, RenderError, TooMany
@@ -27,9 +28,16 @@ Answer = TypeVar("Answer")
 FIRST_LOOK, SLOWEST_LOOK = 0.2, 2.0
 """Seconds between two looks at a request: quick at first, slower while nothing happens."""
 
+LONGEST_PAUSE = 60.0
+"""Seconds: a horde that asks for more is looked at all the same, for the person may take the request back."""
+
+LAST_WORD = 30.0
+"""Seconds in which what is finished is taken from a request that is given up."""
+
 LAST_LOOK = 2.0
 """Seconds for a request whose time is over already, after a long stop of the bots: it may be finished."""
 
+_SAYS_NOTHING = {HordeUnavailable.code, TooMany.code}
 _log = log.get(__name__)
 
 
@@ -72,9 +80,7 @@ async def fulfil(house: House, ticket: Ticket, notebook: Notebook, *, tell: Tell
         async with asyncio.timeout(patience):
             return await tracking.run()
     except TimeoutError:
-        await tracking.abandon()
-        waited = duration(house.settings.give_up_after)
-        raise HordeError(f"I gave up after {waited}: nobody drew it in that time. Please try again later.") from None
+        return await tracking.give_up()
 
 
 class _Tracking:
@@ -96,13 +102,20 @@ class _Tracking:
             except NotFound:
                 await self._lost()
 
-    async def abandon(self) -> None:
-        """Tell the horde that nobody waits any more, so that nothing is drawn and paid in vain."""
+    async def give_up(self) -> Outcome:
+        """Tell the horde that nobody waits any more, so that nothing is drawn in vain; take what is finished.
+
+        Raises:
+            HordeError: nothing is.
+        """
         if self.ticket.horde_id is not None:
             try:
-                await self.house.horde.cancel(self.ticket.horde_id)
-            except LargesseError as error:
-                _log.warning("request_not_cancelled", request=self.ticket.horde_id, reason=error.code)
+                async with asyncio.timeout(LAST_WORD):
+                    return await self._collect(self.ticket.horde_id, cancel=True)
+            except (LargesseError, TimeoutError) as error:
+                _log.info("request_given_up", request=self.ticket.horde_id, reason=str(error))
+        waited = duration(self.house.settings.give_up_after)
+        raise HordeError(f"I gave up after {waited}: nobody drew it in that time. Please try again later.")
 
     async def _send(self) -> bool:
         """Hand the request over; False where the person took it back before the horde had it."""
@@ -121,6 +134,7 @@ class _Tracking:
 
         Raises:
             InvalidRequest: also when nobody who is online could draw it; says what to change.
+            HordeError: it may have the request, or not, and it is one that would draw it twice.
         """
         try:
             return await self.house.horde.generate(self.ticket.wanted, idempotency_key=self.ticket.key)
@@ -128,17 +142,24 @@ class _Tracking:
             if error.code != Rc.NO_VALID_WORKERS:
                 raise
             raise InvalidRequest(_impossible(self.ticket), code=error.code) from error
+        except HordeUnavailable as error:
+            if error.code != PERHAPS_DONE:
+                raise
+            raise HordeError(
+                "The horde did not answer, and may have taken the request all the same. So that nothing is paid twice "
+                "I did not send it again; please ask once more if you like."
+            ) from error
 
     async def _until_done(self, horde_id: str) -> Outcome:
         async with Told(self.house.horde, horde_id) as told:
             while not await self.notebook.taken_back():
                 if check := await self._look(told, horde_id):
                     if check.done or check.faulted:
-                        return await self._collect(horde_id, taken_back=False)
+                        return await self._collect(horde_id)
                     await self._report(check)
                 await told.news(self.pause)
                 self._slow_down()
-        return await self._collect(horde_id, taken_back=True)
+        return await self._collect(horde_id, cancel=True, taken_back=True)
 
     async def _look(self, told: Told, horde_id: str) -> CheckResponse | None:
         """How far it is: what the horde told, else what it answers; None where there is nothing new."""
@@ -156,8 +177,9 @@ class _Tracking:
             if not self.away:
                 self.away = True
                 _log.info("horde_away", request=self.ticket.horde_id, reason=error.code)
-                await self._show(Glimpse(Stage.AWAY, total=self.ticket.total))
-            self.pause = max(self.pause, getattr(error, "retry_after", None) or 0.0)
+                reason = "" if error.code in _SAYS_NOTHING else str(error)
+                await self._show(Glimpse(Stage.AWAY, total=self.ticket.total, reason=reason))
+            self.pause = max(self.pause, min(getattr(error, "retry_after", None) or 0.0, LONGEST_PAUSE))
             return None
         self.away = False
         return answer
@@ -188,12 +210,12 @@ class _Tracking:
         self.ticket = replace(self.ticket, key=uuid.uuid4().hex, horde_id=None, losses=1)
         await self.notebook.keep(self.ticket)
 
-    async def _collect(self, horde_id: str, *, taken_back: bool) -> Outcome:
-        """Take what is finished; the horde is asked for it until it answers."""
+    async def _collect(self, horde_id: str, *, cancel: bool = False, taken_back: bool = False) -> Outcome:
+        """Take what is finished, and `cancel` the rest; the horde is asked for it until it answers."""
         horde = self.house.horde
         await self._show(Glimpse(Stage.LANDING, total=self.ticket.total))
         while True:
-            question = horde.cancel(horde_id) if taken_back else horde.status(horde_id)
+            question = horde.cancel(horde_id) if cancel else horde.status(horde_id)
             if status := await self._ask(question, HordeUnavailable, TooMany):
                 break
             await self._rest()

@@ -97,6 +97,10 @@ class ScriptedHorde:
         self.away = False
         self.forgets = 0
         """So many requests to come are unknown as soon as they are accepted."""
+        self.is_ours = True
+        """It has our additions: a request sent twice under one key is one request."""
+        self.losing = 0
+        """So many answers to accepted requests to come are lost on the way."""
         self.refusal: tuple[int, dict[str, Any]] | None = None
         self.calls: list[str] = []
         self.url = ""
@@ -143,12 +147,15 @@ class ScriptedHorde:
             status, body = self.refusal
             return web.json_response(body, status=status)
         key = request.headers.get(paths.IDEMPOTENCY_KEY, "")
-        asked = next((each for each in self.requests.values() if each.key == key), None)
+        asked = next((each for each in self.requests.values() if self.is_ours and each.key == key), None)
         if asked is None:
             asked = Asked(str(uuid.uuid4()), await request.json(), key)
             self.requests[asked.id] = asked
             if not self.patient:
                 asked.finishes()
+        if self.losing and request.transport:
+            self.losing -= 1
+            request.transport.close()
         return web.json_response({"id": asked.id, "kudos": 2.5}, status=202)
 
     def _find(self, request: web.Request) -> Asked:
@@ -215,7 +222,7 @@ class ScriptedHorde:
         return web.json_response({"queued_requests": waiting, "worker_count": len(self.models)})
 
     async def _health(self, _request: web.Request) -> web.Response:
-        return web.json_response({"ok": True})
+        return web.json_response({"ok": True}, status=200 if self.is_ours else 404)
 
 
 def model(name: str, *, count: int = 1, eta: int = 0) -> dict[str, Any]:

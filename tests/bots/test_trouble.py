@@ -97,6 +97,45 @@ async def test_too_long_a_wait_is_given_up_in_words(tmp_path: Path, horde: Scrip
     assert room.platform.texts == ["I gave up after 60 s: nobody drew it in that time. Please try again later."]
 
 
+async def test_what_is_finished_when_time_is_up_is_shown(tmp_path: Path, horde: ScriptedHorde) -> None:
+    """Two of three pictures were drawn and paid: they are not thrown away with the third."""
+    horde.patient = True
+    now = 1000.0
+    async with open_room(tmp_path, horde, clock=lambda: now, give_up_after=60) as room:
+        await room.start("draw a frog --n 3")
+        asked = await horde.asked()
+        asked.runs(step=1, steps=9)
+        asked.drawn = 2
+    now = 1061.0
+    async with open_room(tmp_path, horde, platform=room.platform, clock=lambda: now, give_up_after=60) as later:
+        await later.dispatch.idle()
+    (post,) = room.platform.posts
+    assert asked.cancelled
+    assert len(post.pictures) == 2
+    assert "Only 2 of 3 could be drawn" in post.text
+
+
+async def test_a_horde_without_keys_never_gets_a_request_twice(room: Room, horde: ScriptedHorde) -> None:
+    """Where nothing tells a repeat from a second request, a lost answer is said instead of asked for again."""
+    horde.is_ours = False
+    horde.losing = 1
+    (post,) = await room.say("draw a frog")
+    assert post.text.startswith("The horde did not answer, and may have taken the request all the same.")
+    assert len(horde.requests) == 1
+    await room.say("draw a frog")
+    assert len(room.platform.posts[-1].pictures) == 1
+
+
+async def test_a_horde_that_says_why_it_is_away_is_quoted(room: Room, horde: ScriptedHorde) -> None:
+    """Maintenance and a full disk are something else than silence."""
+    horde.refusal = (400, {"message": "Closed", "rc": "MaintenanceMode"})
+    task = await room.start("draw a frog")
+    await until(lambda: any("in maintenance" in text and "I keep trying" in text for text in room.progress))
+    horde.refusal = None
+    await task
+    assert len(room.platform.posts[-1].pictures) == 1
+
+
 async def test_a_restart_in_the_middle_delivers_once(tmp_path: Path, horde: ScriptedHorde) -> None:
     """The next process goes on following the same request and takes the old progress message away."""
     horde.patient = True
