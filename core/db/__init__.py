@@ -3,7 +3,7 @@
 Used by the coordinator's rules and by the bots' memory. A caller hands `Database.write` a synchronous function over a
 `Writing`; it is run, committed, and its result returned. On SQLite all writing of a process happens on one thread
 (BEGIN IMMEDIATE, WAL) and reading on a few others, because a transaction that hops between threads statement by
-statement is ten times slower. On PostgreSQL the function runs inside the async connection's greenlet.
+statement is ten times slower. On PostgreSQL the function runs in a greenlet over one of a few connections.
 
 Two ways to run a statement: `Statement`s are compiled once and go to the driver itself (hot paths), everything else is
 plain SQLAlchemy through `execute`.
@@ -12,6 +12,7 @@ plain SQLAlchemy through `execute`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
@@ -19,6 +20,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
 from core.db.postgres import Postgres
+from core.db.signals import Signals
 from core.db.sqlite import Sqlite
 from core.db.transactions import Reading, Row, Statement, Writing
 from core.errors import ConfigError
@@ -29,6 +31,10 @@ T = TypeVar("T")
 
 
 class _Engine(Protocol):
+    @property
+    def signals(self) -> Signals | None: ...
+    def local(self, kind: Callable[[], T]) -> T: ...
+    def alone(self, name: str) -> AbstractAsyncContextManager[bool]: ...
     async def read(self, work: Callable[[Reading], T]) -> T: ...
     async def write(self, work: Callable[[Writing], T]) -> T: ...
     async def migrate(self, work: Callable[[Connection], None]) -> None: ...
@@ -40,6 +46,8 @@ class Database:
 
     def __init__(self, engine: _Engine) -> None:
         self._engine = engine
+        self.signals = engine.signals
+        """Words with the other processes; None on SQLite, which is for one process that serves."""
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -49,7 +57,7 @@ class Database:
             url: `sqlite:///path/to/file.db` or `postgresql://user:password@host/name` (drivers are chosen here).
 
         Raises:
-            ConfigError: the address is not one of these, or the file cannot be opened.
+            ConfigError: the address is not one of these, the file cannot be opened, or the driver is not installed.
         """
         address = _parse(url)
         if address.get_backend_name() == "postgresql":
@@ -58,6 +66,18 @@ class Database:
         await engine.start()
         return cls(engine)
 
+    def local(self, kind: Callable[[], T]) -> T:
+        """What this process remembers about this database under `kind`, as `Reading.local`."""
+        return self._engine.local(kind)
+
+    def alone(self, name: str) -> AbstractAsyncContextManager[bool]:
+        """For work that only one process does: `async with db.alone("sweep") as mine: if mine: …`.
+
+        Of all processes on this database one at a time gets True for a name; the others get False and do not wait. One
+        that dies makes room.
+        """
+        return self._engine.alone(name)
+
     async def read(self, work: Callable[[Reading], T]) -> T:
         """Run `work` over one consistent view of the database."""
         return await self._engine.read(work)
@@ -65,11 +85,12 @@ class Database:
     async def write(self, work: Callable[[Writing], T]) -> T:
         """Run `work` as one transaction and commit it; if it raises, nothing has happened.
 
-        `work` may be run again from its start when PostgreSQL reports a deadlock, so it has no effects but on `tx`.
+        `work` may be run again from its start when another transaction was quicker, so it has no effects but on `tx`.
 
         Raises:
             StorageFull: the disk is full; the transaction was rolled back.
-            HordeUnavailable: another process held the database for too long.
+            HordeUnavailable: another process held the database for too long, or it is away.
+            ConfigError: it does not let us in.
         """
         return await self._engine.write(work)
 

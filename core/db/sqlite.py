@@ -10,8 +10,9 @@ import asyncio
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar, cast
@@ -80,6 +81,9 @@ class _Savepoint:
 class Sqlite:
     """SQLite: one thread that writes, a few that read, each with a connection of its own."""
 
+    signals: None = None
+    """Other processes on the file notice what is written by themselves."""
+
     def __init__(self, address: URL) -> None:
         self._path = Path(address.database or "")
         self._memory = Memory()
@@ -97,6 +101,16 @@ class Sqlite:
         )
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
+
+    def local(self, kind: Callable[[], T]) -> T:
+        """What this process remembers about this database under `kind`."""
+        return self._memory.get(kind)
+
+    @asynccontextmanager
+    async def alone(self, name: str) -> AsyncGenerator[bool]:
+        """A file has one process that serves; it is always alone."""
+        del name
+        yield True
 
     async def start(self) -> None:
         """Open the writing connection.

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection, CursorResult, Dialect
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
-_NOTHING: Mapping[str, Any] = {}
+NOTHING: Mapping[str, Any] = {}
 
 
 class Statement:
@@ -60,15 +60,15 @@ class Reading:
         cursor.execute(sql, tuple([given[name] for name in names]))
         return cursor
 
-    def all(self, statement: Statement, parameters: Mapping[str, Any] = _NOTHING) -> list[Row]:
+    def all(self, statement: Statement, parameters: Mapping[str, Any] = NOTHING) -> list[Row]:
         """All rows of the result."""
         return cast("list[Row]", self._run(statement, parameters).fetchall())
 
-    def one(self, statement: Statement, parameters: Mapping[str, Any] = _NOTHING) -> Row | None:
+    def one(self, statement: Statement, parameters: Mapping[str, Any] = NOTHING) -> Row | None:
         """The first row of the result, None where it is empty."""
         return cast("Row | None", self._run(statement, parameters).fetchone())
 
-    def value(self, statement: Statement, parameters: Mapping[str, Any] = _NOTHING) -> Any:  # noqa: ANN401  # any column
+    def value(self, statement: Statement, parameters: Mapping[str, Any] = NOTHING) -> Any:  # noqa: ANN401  # any column
         """The first column of the first row, None where there is no row."""
         row = self._run(statement, parameters).fetchone()
         return None if row is None else row[0]
@@ -97,7 +97,7 @@ class Writing(Reading):
         super().__init__(connection, memory)
         self._afterwards: list[Callable[[], None]] = []
 
-    def run(self, statement: Statement, parameters: Mapping[str, Any] = _NOTHING) -> int:
+    def run(self, statement: Statement, parameters: Mapping[str, Any] = NOTHING) -> int:
         """Change something; returns the number of rows that were changed."""
         return cast("int", self._run(statement, parameters).rowcount)
 
@@ -107,6 +107,9 @@ class Writing(Reading):
         values = [tuple([{**fixed, **row}[name] for name in names]) for row in rows]
         if values:
             self._driver.cursor().executemany(sql, values)
+
+    def tell(self, topic: str, message: str) -> None:
+        """Let the other processes know once this transaction stands; those on an SQLite file see it by themselves."""
 
     def after_commit(self, action: Callable[[], None]) -> None:
         """Do something in memory once, and only if, this transaction is committed; `action` must not fail."""

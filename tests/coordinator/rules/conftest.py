@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,8 +110,8 @@ class Horde:
 
 
 @pytest.fixture
-async def horde(tmp_path: Path) -> AsyncIterator[Horde]:
-    async with await Database.open(f"sqlite:///{tmp_path}/coordinator.db") as db:
+async def horde(database_url: str) -> AsyncIterator[Horde]:
+    async with await Database.open(database_url) as db:
         await schema.prepare(db)
         horde = Horde(db)
         yield horde

@@ -6,8 +6,8 @@ After every step the ledger is proven and the counts of every request add up; no
 from __future__ import annotations
 
 import asyncio
+import itertools
 import shutil
-import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,6 +30,7 @@ from core.coordinator.rules.values import Accepted, JobOffer, Offer, User
 from core.coordinator.store import requests as store
 from core.db import Database, Reading, Statement
 from core.errors import NotFound, UserError
+from tests.doubles.postgres_server import PostgresServer
 
 if TYPE_CHECKING:
     from conftest import Horde
@@ -45,21 +46,45 @@ _TWICE = Statement(
 )
 
 
-def _template() -> Path:
-    folder = Path(tempfile.mkdtemp())
+class Files:
+    """Databases of SQLite, copied from one that was migrated."""
 
-    async def make() -> None:
-        async with await Database.open(f"sqlite:///{folder}/empty.db") as db:
-            await schema.prepare(db)
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.numbers = itertools.count(1)
 
-    asyncio.run(make())
-    return folder / "empty.db"
+        async def make() -> None:
+            async with await Database.open(f"sqlite:///{folder}/empty.db") as db:
+                await schema.prepare(db)
+
+        asyncio.run(make())
+
+    def create(self) -> str:
+        return str(shutil.copy(self.folder / "empty.db", self.folder / f"{next(self.numbers)}.db"))
+
+    def address(self, name: str) -> str:
+        return f"sqlite:///{name}"
+
+    def drop(self, name: str) -> None:
+        for file in self.folder.glob(f"{Path(name).name}*"):
+            file.unlink()
+
+
+class Server:
+    """Databases of PostgreSQL, likewise."""
+
+    def __init__(self, server: PostgresServer, template: str) -> None:
+        self.server, self.template = server, template
+        self.address, self.drop = server.address, server.drop
+
+    def create(self) -> str:
+        return self.server.create(self.template)
 
 
 class Machine(RuleBasedStateMachine):
-    """One horde on its own database file."""
+    """One horde on its own database."""
 
-    template: Path
+    databases: Files | Server
     horde_class: type[Horde]
 
     requests = Bundle("requests")
@@ -68,11 +93,9 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
-        file = self.folder / "coordinator.db"
-        shutil.copy(self.template, file)
+        self.name = self.databases.create()
         self.runner = asyncio.Runner()
-        self.horde = self.horde_class(self.run(Database.open(f"sqlite:///{file}")))
+        self.horde = self.horde_class(self.run(Database.open(self.databases.address(self.name))))
         self.people = [
             self.run(self.horde.anonymous()),
             self.run(self.horde.user("poor")),
@@ -89,7 +112,7 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.run(self.horde.db.close())
         self.runner.close()
-        shutil.rmtree(self.folder)
+        self.databases.drop(self.name)
 
     @rule(
         target=requests, who=st.integers(0, 3), n=st.integers(1, 3), models=st.sampled_from(MODELS), large=st.booleans()
@@ -249,9 +272,16 @@ def _prove_queue(tx: Reading) -> None:
 
 
 @pytest.mark.parametrize("effort", [40, pytest.param(400, marks=pytest.mark.slow)])
-def test_any_order_of_events_keeps_the_books(effort: int, horde_class: type[Horde]) -> None:
+def test_any_order_of_events_keeps_the_books(
+    effort: int, engine: str, horde_class: type[Horde], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """Whatever happens in whatever order, kudos and pictures add up, and repeating an act changes nothing."""
-    Machine.template = _template()
+    if engine == "sqlite":
+        Machine.databases = Files(tmp_path)
+    else:
+        template = request.getfixturevalue("postgres_template")
+        Machine.databases = Server(request.getfixturevalue("postgres"), template)
+        effort //= 2
     Machine.horde_class = horde_class
     run_state_machine_as_test(
         Machine,

@@ -23,8 +23,8 @@ from core.settings import Coordinator
 
 
 @pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    async with await Database.open(f"sqlite:///{tmp_path}/coordinator.db") as db:
+async def db(database_url: str) -> AsyncIterator[Database]:
+    async with await Database.open(database_url) as db:
         await schema.prepare(db)
         yield db
 
@@ -140,14 +140,13 @@ def _work(url: str, name: str, ask: int, report: str) -> None:
     Path(report).write_text(json.dumps(asyncio.run(body())), encoding="utf-8")
 
 
-async def test_two_processes_share_the_queue(db: Database, tmp_path: Path) -> None:
-    """Two coordinators on one file: every picture is given once, none is lost, and the ledger is even."""
+async def test_two_processes_share_the_queue(db: Database, database_url: str, tmp_path: Path) -> None:
+    """Two coordinators on one database: every picture is given once, none is lost, and the ledger is even."""
     await db.write(lambda tx: accounts.create(tx, name="owner", key_hash="0" * 64, now=0.0, trusted=True))
     context = multiprocessing.get_context("spawn")
-    url = f"sqlite:///{tmp_path}/coordinator.db"
     reports = [tmp_path / f"report {number}" for number in range(2)]
     workers = [
-        context.Process(target=_work, args=(url, f"worker {number}", ASKED // 2, str(report)))
+        context.Process(target=_work, args=(database_url, f"worker {number}", ASKED // 2, str(report)))
         for number, report in enumerate(reports)
     ]
     for worker in workers:

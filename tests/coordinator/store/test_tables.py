@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from alembic.autogenerate import compare_metadata
@@ -16,9 +15,9 @@ from core.coordinator.store.tables import metadata
 from core.db import Database, Writing
 
 
-async def test_migrations_make_the_declared_tables(tmp_path: Path) -> None:
+async def test_migrations_make_the_declared_tables(empty_url: str) -> None:
     """After migrating, the database differs from tables.py in nothing; migrating again is harmless."""
-    async with await Database.open(f"sqlite:///{tmp_path}/coordinator.db") as db:
+    async with await Database.open(empty_url) as db:
         await schema.prepare(db)
         await schema.prepare(db)
 
@@ -28,9 +27,9 @@ async def test_migrations_make_the_declared_tables(tmp_path: Path) -> None:
         assert await db.write(differences) == []
 
 
-async def test_migrations_go_down_and_up_again(tmp_path: Path) -> None:
+async def test_migrations_go_down_and_up_again(empty_url: str) -> None:
     """Down to nothing leaves no table of ours; up again works."""
-    async with await Database.open(f"sqlite:///{tmp_path}/coordinator.db") as db:
+    async with await Database.open(empty_url) as db:
         await schema.prepare(db)
         await db.downgrade(schema.MIGRATIONS)
         left = await db.write(lambda tx: set(inspect(tx.connection).get_table_names()))
