@@ -212,7 +212,8 @@ class Agent:
         if isinstance(error, HordeUnavailable | TooMany):
             self._say("coordinator_away", error, advice="It is tried again until it answers; nothing is lost.")
             growing = min(self._pace.retry_first * 2 ** min(failures - 1, 10), self._pace.retry_most)
-            return max(growing * random.uniform(0.5, 1.0), error.retry_after or 0.0)  # noqa: S311  # jitter
+            asked = min(error.retry_after or 0.0, self._pace.refused)
+            return max(growing * random.uniform(0.5, 1.0), asked)  # noqa: S311  # jitter
         if _MAINTENANCE in words:
             self._say("worker_in_maintenance", error, advice="Its owner or a moderator has to end the maintenance.")
             return self._pace.refused

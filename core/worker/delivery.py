@@ -94,7 +94,8 @@ class Delivery:
             except (HordeUnavailable, TooMany) as error:
                 if loop.time() >= until:
                     raise
-                wait = max(pause * random.uniform(0.5, 1.0), error.retry_after or 0.0)  # noqa: S311  # jitter
+                asked = min(error.retry_after or 0.0, self._pace.refused)
+                wait = max(pause * random.uniform(0.5, 1.0), asked)  # noqa: S311  # jitter
                 _logger.info("delivery_waits", job=job, seconds=round(wait, 1), reason=str(error))
                 await asyncio.sleep(wait)
                 pause = min(2 * pause, self._pace.retry_most)

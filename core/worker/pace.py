@@ -14,7 +14,8 @@ class Pace:
         idle: pause after an empty pop that came back at once (a horde without long poll).
         retry_first: first pause after a failure; doubles up to `retry_most`, with jitter.
         retry_most: longest pause after a failure.
-        refused: pause after maintenance and other refusals that only a person can end.
+        refused: pause after maintenance and other refusals that only a person can end; also the longest that a
+            coordinator's Retry-After is obeyed.
         progress: least time between two progress reports.
         keep: how long a finished picture is offered to a coordinator that is away.
         drain: how long a stop waits for finished pictures to be taken.

@@ -24,6 +24,7 @@ class PopServer:
         uploads: job id → bytes that were PUT.
         unwanted: job ids whose progress reports are answered with wanted = false.
         refuse_pop: (status, body) that pops get instead of a job; None = jobs.
+        retry_after: seconds that a refused pop is told to wait; empty = nothing is said of it.
         refuse_submit: the same for submits, which are remembered all the same.
         refuse_upload: status that uploads get; 0 = they are taken.
         takes_reports: False = there is no such address, as on other hordes.
@@ -37,6 +38,7 @@ class PopServer:
         self.uploads: dict[str, bytes] = {}
         self.unwanted: set[str] = set()
         self.refuse_pop: tuple[int, dict[str, str]] | None = None
+        self.retry_after = ""
         self.refuse_submit: tuple[int, dict[str, str]] | None = None
         self.refuse_upload = 0
         self.takes_reports = True
@@ -119,7 +121,8 @@ class PopServer:
         self._change()
         if self.refuse_pop:
             status, answer = self.refuse_pop
-            return web.json_response(answer, status=status)
+            headers = {"Retry-After": self.retry_after} if self.retry_after else {}
+            return web.json_response(answer, status=status, headers=headers)
         try:
             async with asyncio.timeout(body.get("wait", 0)):
                 while not self._offers:

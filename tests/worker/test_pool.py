@@ -203,6 +203,16 @@ async def test_maintenance_is_waited_out(server: PopServer, start: Start) -> Non
     await server.until(lambda: server.states() == {"a": ["ok"]})
 
 
+async def test_nobody_sends_a_worker_away_for_a_year(server: PopServer, start: Start) -> None:
+    """A Retry-After beyond reason, from the coordinator or a proxy before it, is obeyed only so far."""
+    server.refuse_pop, server.retry_after = (503, {"message": "later"}), "31536000"
+    await start()
+    await server.until(lambda: len(server.pops) >= 2)
+    server.refuse_pop = None
+    server.offer("a")
+    await server.until(lambda: server.states() == {"a": ["ok"]})
+
+
 async def test_a_broken_model_is_left_out_and_the_others_are_offered(server: PopServer, start: Start) -> None:
     """One bad model does not keep the worker from drawing with another; with none left it says why."""
     await start(models=["unusable", "little"])
