@@ -35,14 +35,20 @@ def finished_post(ticket: Ticket, outcome: Outcome) -> Post:
 
 
 def _picture(drawn: Drawn, ticket: Ticket) -> Picture:
-    name = _NOT_IN_NAMES.sub("-", ticket.wish.prompt.lower()).strip("-")[:40].strip("-") or "picture"
+    name = _in_name(ticket.wish.prompt, 40) or "picture"
     return Picture(
         data=drawn.picture,
         alt=_alt(drawn, ticket),
         width=ticket.size.width,
         height=ticket.size.height,
-        name=f"{name}_{drawn.seed}.webp",
+        mime=drawn.mime,
+        name=f"{name}_{_in_name(drawn.seed, 20)}.{drawn.mime.removeprefix('image/')}",
     )
+
+
+def _in_name(text: str, most: int) -> str:
+    """As much of a person's or a horde's text as is safe in the name of a file."""
+    return _NOT_IN_NAMES.sub("-", text.lower()).strip("-")[:most].strip("-")
 
 
 def _alt(drawn: Drawn, ticket: Ticket) -> str:

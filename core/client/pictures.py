@@ -28,11 +28,19 @@ _TYPES_WITHOUT_A_CLAIM = {"", "application/octet-stream", "binary/octet-stream"}
 _UNKNOWN_OUTCOME = (aiohttp.ClientError, TimeoutError, OSError)
 
 
-def is_picture(data: bytes) -> bool:
-    """Whether the bytes begin like a WebP, PNG, JPEG or GIF file."""
-    return (data[:4] == b"RIFF" and data[8:12] == b"WEBP") or data.startswith(
-        (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
-    )
+_BEGINNINGS = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+}
+
+
+def kind_of(data: bytes) -> str | None:
+    """The media type of bytes that begin like a WebP, PNG, JPEG or GIF file; None for all others."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for beginning, kind in _BEGINNINGS.items() if data.startswith(beginning)), None)
 
 
 def decode(text: str) -> bytes:
@@ -48,7 +56,7 @@ def decode(text: str) -> bytes:
         data = base64.b64decode(payload, validate=True)
     except (binascii.Error, ValueError):
         data = b""
-    if not is_picture(data):
+    if kind_of(data) is None:
         raise HordeRefused("The horde sent something that is not a picture.", code="BadPicture")
     return data
 
@@ -187,7 +195,7 @@ async def _picture(response: aiohttp.ClientResponse) -> bytes:
     if (response.content_length or 0) > MAX_PICTURE_BYTES:
         raise Failed(HordeRefused("The picture is too large to take.", code="BadPicture"), Outcome.FINAL)
     data = await read_bounded(response, MAX_PICTURE_BYTES)
-    if not (kind.startswith("image/") or kind in _TYPES_WITHOUT_A_CLAIM) or not is_picture(data):
+    if not (kind.startswith("image/") or kind in _TYPES_WITHOUT_A_CLAIM) or kind_of(data) is None:
         raise Failed(HordeRefused("The horde sent something that is not a picture.", code="BadPicture"), Outcome.FINAL)
     return data
 

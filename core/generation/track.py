@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from core import log
+from core.client.pictures import kind_of
 from core.client.transport import PERHAPS_DONE
 from core.contract.codes import Rc
 from core.contract.generate import AsyncResponse, CheckResponse, Generation, StatusResponse
@@ -43,13 +44,18 @@ _log = log.get(__name__)
 
 @dataclass(frozen=True)
 class Drawn:
-    """One finished picture: webp bytes, the seed that draws it again, and who drew it with which model."""
+    """One finished picture: its file, the seed that draws it again, and who drew it with which model."""
 
     picture: bytes = field(repr=False)
     seed: str
     model: str
     worker: str
     censored: bool
+
+    @property
+    def mime(self) -> str:
+        """What kind of file it is, by its bytes: some hordes give other kinds than WebP."""
+        return kind_of(self.picture) or "image/webp"
 
 
 @dataclass(frozen=True)

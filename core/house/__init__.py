@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from core.client.horde import HordeClient
 from core.client.transport import Patience
+from core.errors import ConfigError, NotFound
 from core.house.offer import Offer
 from core.house.requests import Remembered, Requests, RequestState
 from core.house.styles import Styles, load_styles
@@ -69,10 +70,19 @@ async def open_house(
         clock: seconds since 1970.
 
     Raises:
-        ConfigError: the styles file cannot be used.
+        ConfigError: the styles file cannot be used, or the default style is not in it.
     """
     styles = load_styles(settings.styles_file)
+    if settings.default_style:
+        _check_default(styles, settings)
     words = load_vocabulary(styles.vocabulary)
     agent = f"{CLIENT_NAME}:{CLIENT_VERSION}:{settings.contact or 'unknown'}"
     async with HordeClient(horde_url, api_key, agent, patience=_PATIENCE, also_trusted=also_trusted) as horde:
         yield House(horde, Offer(horde, clock=clock), requests, styles, words, settings, clock)
+
+
+def _check_default(styles: Styles, settings: Bots) -> None:
+    try:
+        styles.find(settings.default_style)
+    except NotFound as error:
+        raise ConfigError(f"bots.default_style: {error}") from None

@@ -17,6 +17,10 @@ from core.house.words import LITTLE
 FRESH_FOR = 30.0
 """Seconds that an answer counts as current; an empty one is asked again at once, for a worker may just be starting."""
 
+LET_BE_FOR = 5.0
+"""Seconds for which a horde that did not answer is not asked again: everybody who asks for a picture would wait for it,
+one after the other."""
+
 
 @dataclass(frozen=True)
 class Offered:
@@ -35,13 +39,13 @@ class Offer:
         self._horde = horde
         self._clock = clock
         self._models: tuple[Offered, ...] = ()
-        self._asked_at = float("-inf")
+        self._asked_at = self._failed_at = float("-inf")
         self._asking = asyncio.Lock()
 
     async def models(self) -> tuple[Offered, ...]:
         """The models on offer, busiest served first; the last known ones while the horde is away."""
         async with self._asking:
-            if not self._models or self._clock() - self._asked_at > FRESH_FOR:
+            if self._is_due():
                 await self._refresh()
         return self._models
 
@@ -49,10 +53,17 @@ class Offer:
         """Names of the models last seen, for suggestions."""
         return [model.name for model in self._models]
 
+    def _is_due(self) -> bool:
+        now = self._clock()
+        if 0 <= now - self._failed_at < LET_BE_FOR:
+            return False
+        return not self._models or now - self._asked_at > FRESH_FOR
+
     async def _refresh(self) -> None:
         try:
             found = await self._horde.models()
         except LargesseError as error:
+            self._failed_at = self._clock()
             log.get(__name__).info("models_unknown", reason=error.code)
             return
         offered = (Offered(model.name, model.count, float(model.eta)) for model in found if model.count > 0)

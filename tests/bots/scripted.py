@@ -99,6 +99,10 @@ class ScriptedHorde:
         """So many requests to come are unknown as soon as they are accepted."""
         self.is_ours = True
         """It has our additions: a request sent twice under one key is one request."""
+        self.file: bytes | None = None
+        """What every picture is, instead of a WebP of its words."""
+        self.seed: str | None = None
+        """The seed it claims, instead of the one asked for."""
         self.losing = 0
         """So many answers to accepted requests to come are lost on the way."""
         self.refusal: tuple[int, dict[str, Any]] | None = None
@@ -192,7 +196,7 @@ class ScriptedHorde:
         generations = [
             {
                 "img": f"{self.url}/pictures/{asked.id}/{seed + number}",
-                "seed": str(seed + number),
+                "seed": self.seed or str(seed + number),
                 "id": str(uuid.uuid4()),
                 "worker_id": "w",
                 "worker_name": "W",
@@ -210,9 +214,8 @@ class ScriptedHorde:
 
     async def _picture(self, request: web.Request) -> web.Response:
         asked = self._find(request)
-        return web.Response(
-            body=webp(f"{asked.body['prompt']} {request.match_info['number']}"), content_type="image/webp"
-        )
+        file = self.file or webp(f"{asked.body['prompt']} {request.match_info['number']}")
+        return web.Response(body=file, content_type="image/webp")
 
     async def _models(self, _request: web.Request) -> web.Response:
         return web.json_response(self.models)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from core.errors import ConfigError
 from core.generation import Size
 from tests.bots.scripted import Room, ScriptedHorde, model, open_room, until, webp
 
@@ -253,3 +256,19 @@ async def test_pictures_hidden_by_the_worker_are_explained(room: Room, horde: Sc
     post = room.platform.posts[-1]
     assert "The worker hid it" in post.text
     assert post.pictures[0].alt.startswith("A placeholder")
+
+
+async def test_a_file_is_called_what_it_is(room: Room, horde: ScriptedHorde) -> None:
+    """A horde may send another kind of picture than it says, and a seed that is a path: neither reaches the name."""
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "PNG")
+    horde.file, horde.seed = out.getvalue(), "../../etc/passwd"
+    (post,) = await room.say("draw ../a frog")
+    assert [(each.name, each.mime) for each in post.pictures] == [("a-frog_etc-passwd.png", "image/png")]
+
+
+async def test_a_default_style_that_is_not_there_is_found_at_the_start(tmp_path: Path, horde: ScriptedHorde) -> None:
+    """Its operator reads it, not everybody who asks for a picture."""
+    with pytest.raises(ConfigError, match=r"bots\.default_style: There is no style called “watrcolour”. Did you mean"):
+        async with open_room(tmp_path, horde, default_style="watrcolour"):
+            pass

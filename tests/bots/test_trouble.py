@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -202,3 +203,10 @@ async def test_a_lost_answer_to_the_chat_repeats_nothing(tmp_path: Path, horde: 
         asked.finishes()
         await task
     assert [len(post.pictures) for post in platform.posts] == [1]
+
+
+async def test_a_horde_that_is_away_is_not_asked_by_everybody_in_turn(room: Room, horde: ScriptedHorde) -> None:
+    """What it offers is asked for once; twenty people at the same moment do not wait for twenty attempts."""
+    horde.away = True
+    await asyncio.gather(*(room.house.offer.models() for _ in range(20)))
+    assert len(horde.calls) <= 3
