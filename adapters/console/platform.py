@@ -5,6 +5,7 @@ A message stands when its line is in the transcript, on disk; a second send with
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import io
 import json
@@ -13,14 +14,16 @@ import re
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from hashlib import sha256
+from importlib.util import find_spec
+from mimetypes import guess_extension
 from pathlib import Path
 from typing import Any, TextIO, cast
 
 from adapters.console import read
-from adapters.console.read import STDIN, Editor, Keyboard
 from adapters.console.show import Screen
 from adapters.console.words import GREETING, leaves
 from core.chat.dispatch import Dispatch
@@ -30,25 +33,19 @@ from core.errors import ConfigError, StorageFull
 
 NAME = "console"
 LIMITS = Limits(
-    max_text=100_000,
-    max_pictures=20,
-    max_alt=10_000,
-    max_bytes=100_000_000,
-    dedupe=True,
-    edit_interval=0.1,
+    max_text=100_000, max_pictures=20, max_alt=10_000, max_bytes=100_000_000, dedupe=True, edit_interval=0.1
 )
 BOT = "largesse"
 DAY = 86_400.0
 HISTORY = 6
 """So many of the last messages are shown at the start."""
 _PROGRESS = "progress:"
-_SUFFIXES = {"image/webp": ".webp", "image/png": ".png", "image/jpeg": ".jpg"}
 
 
 class Transcript:
-    """What was said, one JSON object a line: a message, or `edits` or `deletes` with the number of one.
+    """What was said, one JSON object a line; a later line with the same `n` says what that message is now.
 
-    Each line is on disk before its message counts as sent; half a line at the end is what a crash left, and is cut off.
+    Each line is on disk before it counts; half a line at the end is what a crash left, and is cut off.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,17 +70,16 @@ class Transcript:
         self._write({"n": number, "at": time.time(), **entry})
         return number
 
-    def edit(self, number: str, **entry: object) -> None:
-        """Write down that a message says something else now."""
-        if number in self.messages:
-            self._write({"edits": number, **entry})
+    def hear(self, who: str, text: str) -> str:
+        """Write down what the person says; returns the key of that event."""
+        key = f"{NAME}:{uuid.uuid4().hex}"
+        self.add(who=who, key=key, text=text)
+        return key
 
-    def delete(self, number: str) -> Sequence[str]:
-        """Write down that a message is gone; returns the files of its pictures."""
-        if number not in self.messages or self.messages[number].get("deleted"):
-            return ()
-        self._write({"deletes": number})
-        return cast("list[str]", self.messages[number].get("pictures", []))
+    def change(self, number: str, **changes: object) -> None:
+        """Write down that a message that stands here is different now."""
+        if number in self.messages:
+            self._write(self.messages[number] | changes)
 
     def unanswered(self, since: float) -> Iterator[dict[str, Any]]:
         """What the person said since then without any answer: a crash may have come before it was taken in."""
@@ -92,7 +88,7 @@ class Transcript:
             if not entry.get("bot") and entry["at"] >= since and entry["key"] not in answered:
                 yield entry
 
-    def _write(self, entry: dict[str, object]) -> None:
+    def _write(self, entry: dict[str, Any]) -> None:
         with self._path.open("ab") as file:
             file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
             file.flush()
@@ -100,13 +96,8 @@ class Transcript:
         self._take(entry)
 
     def _take(self, entry: dict[str, Any]) -> None:
-        if edited := entry.get("edits"):
-            self.messages[edited] |= {name: value for name, value in entry.items() if name != "edits"}
-        elif deleted := entry.get("deletes"):
-            self.messages[deleted]["deleted"] = True
-        else:
-            self.messages[entry["n"]] = entry
-            self._by_key[entry["key"]] = entry["n"]
+        self.messages[entry["n"]] = entry
+        self._by_key[entry["key"]] = entry["n"]
 
 
 class Console:
@@ -116,74 +107,64 @@ class Console:
         person: the name shown for the person.
         pictures_dir: folder for finished pictures, or a file name that ends in .png or .webp.
         data_dir: where the transcript is kept, in the folder `console`.
-        stdin: file descriptor to read lines from.
-        out: where to show everything.
-        place: name of the conversation; each has a transcript of its own.
+        stdin: file descriptor to read lines from; -1 = nobody writes.
+        out: where to show everything; None = standard output.
+
+    Raises:
+        ConfigError: the transcript cannot be kept, or the line editor for a terminal is not installed.
     """
 
+    name = NAME
+    limits = LIMITS
+    place = Place(NAME, "terminal", private=True)
+    """The conversation; each has a transcript of its own."""
+
     def __init__(
-        self,
-        *,
-        person: str,
-        pictures_dir: Path,
-        data_dir: Path,
-        stdin: int = STDIN,
-        out: TextIO | None = None,
-        place: str = "terminal",
+        self, *, person: str, pictures_dir: Path, data_dir: Path, stdin: int = read.STDIN, out: TextIO | None = None
     ) -> None:
         self._person = Person(NAME, "you", person)
-        self._place = Place(NAME, place, private=True)
         self._pictures_dir = pictures_dir
         try:
-            self._transcript = Transcript(data_dir / NAME / f"{place}.jsonl")
+            self._transcript = Transcript(data_dir / NAME / f"{self.place.id}.jsonl")
         except OSError as error:
             raise ConfigError(f"{data_dir / NAME} cannot be used: {error.strerror}.") from error
-        said = [entry["text"] for entry in self._transcript.messages.values() if not entry.get("bot")]
-        self._editor = Editor(said)
-        at_terminal = os.isatty(stdin)
-        self._screen = Screen(out or sys.stdout, typed=(lambda: self._editor.text) if at_terminal else None)
+        self._screen = Screen(out)
         self._stdin = stdin
-
-    @property
-    def name(self) -> str:
-        """The platform's name."""
-        return NAME
-
-    @property
-    def limits(self) -> Limits:
-        """A terminal takes nearly everything."""
-        return LIMITS
+        self._at_terminal = os.isatty(stdin) and self._screen.moving
+        if self._at_terminal and not find_spec("prompt_toolkit"):
+            raise ConfigError(f"The terminal needs 'prompt_toolkit'; install it with: pip install '.[{NAME}]'.")
 
     async def run(self, dispatch: Dispatching) -> None:
-        """Chat until the input ends or the person leaves; then wait for what is still being answered."""
+        """Chat until the input ends or the person leaves; then wait for what is still being answered.
+
+        On a terminal one may go on typing meanwhile; elsewhere each line is answered before the next one is read.
+        """
+        self._greet()
+        for entry in self._transcript.unanswered(time.time() - DAY):
+            await self._hear(entry["text"], entry["key"], dispatch)
         try:
-            with Keyboard(self._stdin, self._editor, on_key=self._screen.refresh) as keyboard:
-                self._greet()
-                for entry in self._transcript.unanswered(time.time() - DAY):
-                    await self._hear(entry["text"], entry["key"], dispatch)
-                while (line := await keyboard.line()) is not None and not leaves(line):
+            async with aclosing(self._lines(dispatch)) as lines:
+                async for line in lines:
+                    if leaves(line):
+                        break
                     if line.strip():
-                        await self._say(line, dispatch)
-                await dispatch.idle()
+                        await self._said(line, dispatch)
+            self._screen.moved = None
+            await dispatch.idle()
         finally:
             self._screen.clear()
 
     async def send(self, place: Place, post: Post, *, key: str) -> Sent:
         """Write it into the transcript and show it; what stands there already is left alone."""
         if post.progress:
-            ref = MessageRef(NAME, place.id, _PROGRESS + key)
-            self._screen.progress(ref.message, post.progress)
-            return Sent(ref)
+            self._screen.progress(_PROGRESS + key, post.progress)
+            return Sent(MessageRef(NAME, place.id, _PROGRESS + key))
         number = self._transcript.number(key)
         if number is None:
-            try:
-                paths = [save(each, self._pictures_dir, at) for at, each in enumerate(post.pictures)]
-                number = self._transcript.add(
-                    who=BOT, bot=True, key=key, text=post.text, pictures=[str(path) for path in paths]
-                )
-            except OSError as error:
-                raise _explained(error, self._pictures_dir) from error
-            self._show(post, paths, number)
+            with self._writing():
+                paths = self._save(post)
+                number = self._transcript.add(who=BOT, bot=True, key=key, text=post.text, pictures=paths)
+            await self._show(post, paths, number)
         return Sent(MessageRef(NAME, place.id, number))
 
     async def find(self, place: Place, key: str) -> Sent | None:
@@ -196,12 +177,10 @@ class Console:
         if ref.message.startswith(_PROGRESS):
             self._screen.progress(ref.message, post.progress)
             return
-        try:
-            paths = [save(each, self._pictures_dir, at) for at, each in enumerate(post.pictures)]
-            self._transcript.edit(ref.message, text=post.text, pictures=[str(path) for path in paths])
-        except OSError as error:
-            raise _explained(error, self._pictures_dir) from error
-        self._show(post, paths, ref.message)
+        with self._writing():
+            paths = self._save(post)
+            self._transcript.change(ref.message, text=post.text, pictures=paths)
+        await self._show(post, paths, ref.message)
 
     async def react(self, ref: MessageRef, emoji: str) -> None:
         """Show the emoji; nothing is kept of it."""
@@ -214,12 +193,13 @@ class Console:
 
     async def delete(self, ref: MessageRef) -> None:
         """Take the progress away, or a message and its files."""
-        if ref.message.startswith(_PROGRESS):
-            self._screen.progress(ref.message, None)
-            return
-        for path in self._transcript.delete(ref.message):
-            _remove(path)
-            self._screen.note(f"deleted {path}")
+        self._screen.progress(ref.message, None)
+        message = self._transcript.messages.get(ref.message)
+        if message and not message.get("deleted"):
+            self._transcript.change(ref.message, deleted=True)
+            for path in message.get("pictures", []):
+                _remove(path)
+                self._screen.note(f"deleted {path}")
 
     def _greet(self) -> None:
         for entry in list(self._transcript.messages.values())[-HISTORY:]:
@@ -228,50 +208,67 @@ class Console:
                 self._screen.note(f"{entry['who']} #{entry['n']}: {entry['text']}{files}")
         self._screen.note(GREETING)
 
-    async def _say(self, line: str, dispatch: Dispatching) -> None:
-        key = f"{NAME}:{uuid.uuid4().hex}"
-        self._transcript.add(who=self._person.name, key=key, text=line)
-        self._screen.say(self._person.name, line, style="bold green")
-        await self._hear(line, key, dispatch)
+    def _lines(self, dispatch: Dispatching) -> AsyncGenerator[str]:
+        if not self._at_terminal:
+            return read.piped(self._stdin)
+        said = [entry["text"] for entry in self._transcript.messages.values() if not entry.get("bot")]
+        words = dispatch.repertoire.spoken() if isinstance(dispatch, Dispatch) else ()
+        session = read.prompt(said, words, above=self._screen.bars)
+        self._screen.moved = session.app.invalidate
+        return read.typed(session)
 
-    async def _hear(self, line: str, key: str, dispatch: Dispatching) -> None:
+    async def _said(self, line: str, dispatch: Dispatching) -> None:
+        key = self._transcript.hear(self._person.name, line)
+        self._screen.say(self._person.name, line, style="bold green")
+        talk = await self._hear(line, key, dispatch)
+        if isinstance(talk, asyncio.Task) and not self._at_terminal:
+            await asyncio.wait([cast("asyncio.Task[object]", talk)])
+
+    async def _hear(self, line: str, key: str, dispatch: Dispatching) -> object:
         try:
-            call = read.call(line, key=key, person=self._person, place=self._place)
+            call = read.call(line, key=key, person=self._person, place=self.place)
         except OSError as error:
             self._screen.note(f"{error.filename} cannot be read: {error.strerror}.")
-            return
-        await dispatch.call(self, call)
+            return None
+        return await dispatch.call(self, call)
 
-    def _show(self, post: Post, paths: Sequence[Path], number: str) -> None:
+    async def _show(self, post: Post, paths: Sequence[str], number: str) -> None:
         self._screen.say(BOT, post.text, number=number)
         for picture, path in zip(post.pictures, paths, strict=True):
-            self._screen.picture(picture, path)
+            await asyncio.to_thread(self._screen.picture, picture, path)
+
+    def _save(self, post: Post) -> list[str]:
+        return [str(save(each, self._pictures_dir, at)) for at, each in enumerate(post.pictures)]
+
+    @contextmanager
+    def _writing(self) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise StorageFull(f"The disk has no room left for pictures in {self._pictures_dir}.") from error
+            raise ConfigError(
+                f"Pictures cannot be saved in {self._pictures_dir}: {error.strerror or error}."
+            ) from error
 
 
 class Once(Console):
     """One request: progress and words on standard error, the paths of the pictures on standard output."""
 
-    def __init__(self, *, person: str, out: Path, data_dir: Path) -> None:
-        super().__init__(person=person, pictures_dir=out, data_dir=data_dir, out=sys.stderr, place="once")
-        self._screen = Screen(sys.stderr)
-
-    @property
-    def limits(self) -> Limits:
-        """Nobody stays to reply, so no reply words are offered."""
-        return replace(LIMITS, has_buttons=True)
+    limits = replace(LIMITS, has_buttons=True)
+    """Nobody stays to reply, so no reply words are offered."""
+    place = Place(NAME, "once", private=True)
 
     async def say(self, line: str, dispatch: Dispatch[Any]) -> int:
         """Say one line and wait for what comes of it; returns 0, or 1 when it was not done."""
-        self._transcript.add(who=self._person.name, key=(key := f"{NAME}:{uuid.uuid4().hex}"), text=line)
         try:
-            talk = await dispatch.call(self, read.call(line, key=key, person=self._person, place=self._place))
-            told = await talk if talk else StorageFull()
+            talk = await self._hear(line, self._transcript.hear(self._person.name, line), dispatch)
+            told = await cast("asyncio.Task[Any]", talk) if talk else StorageFull()
         finally:
             self._screen.clear()
-        if told is None:
-            return 0
-        sys.stderr.write(f"{told}\n")
-        return 1
+        if told:
+            sys.stderr.write(f"{told}\n")
+        return 1 if told else 0
 
     async def send(self, place: Place, post: Post, *, key: str) -> Sent:
         """As in the chat, but the sentence of an error is left to `say`."""
@@ -279,39 +276,28 @@ class Once(Console):
             return Sent(MessageRef(NAME, place.id, key))
         return await super().send(place, post, key=key)
 
-    def _show(self, post: Post, paths: Sequence[Path], number: str) -> None:
+    async def _show(self, post: Post, paths: Sequence[str], number: str) -> None:
         del number
         if paths:
             self._screen.note(post.text)
-            sys.stdout.write("".join(f"{path}\n" for path in paths))
-        else:
-            sys.stdout.write(f"{post.text}\n")
+        sys.stdout.write("".join(f"{line}\n" for line in paths or [post.text]))
         sys.stdout.flush()
 
 
 async def run_once(dispatch: Dispatch[Any], *, say: str, out: Path, person: str, data_dir: Path) -> int:
-    """One request through the very same path as the chat.
-
-    Args:
-        dispatch: the conversations.
-        say: the sentence.
-        out: folder for the pictures, or a file name that ends in .png or .webp.
-        person: the name of who asks.
-        data_dir: where the transcript is kept.
+    """One request through the very same path as the chat; `out` is a folder, or a file that ends in .png or .webp.
 
     Returns:
         The exit status: 0 and the paths on standard output, or 1 and the reason on standard error.
     """
-    return await Once(person=person, out=out, data_dir=data_dir).say(say, dispatch)
+    once = Once(person=person, pictures_dir=out, data_dir=data_dir, stdin=-1, out=sys.stderr)
+    return await once.say(say, dispatch)
 
 
 def save(picture: Picture, target: Path, at: int) -> Path:
-    """Save the picture with its metadata, whole or not at all; returns where. Saving it twice gives the same file.
+    """Save a picture with its metadata, whole or not at all; returns where. Saving it twice gives the same file.
 
-    Args:
-        picture: one with bytes.
-        target: a folder, or a file name that ends in .png or .webp: that file, the next ones get numbers.
-        at: number of the picture in its post, from 0.
+    `target` is a folder, or a file name that ends in .png or .webp; from the second picture on, `at` numbers it.
 
     Raises:
         OSError: the file cannot be written.
@@ -337,7 +323,7 @@ def _free_path(folder: Path, picture: Picture, data: bytes) -> Path:
     """A name that is free, or the file that holds these very bytes."""
     digest = sha256(data).hexdigest()[:8]
     name = re.sub(r"[^\w.-]+", "-", Path(picture.name).name).strip(".-")[-80:]
-    path = folder / (name or f"picture-{digest}{_SUFFIXES.get(picture.mime, '.webp')}")
+    path = folder / (name or f"picture-{digest}{guess_extension(picture.mime, strict=False) or '.webp'}")
     taken = path.exists() and path.read_bytes() != data
     return path.with_stem(f"{path.stem}-{digest}") if taken else path
 
@@ -353,9 +339,3 @@ def _as_png(data: bytes) -> bytes:
         out = io.BytesIO()
         image.save(out, "PNG", exif=image.getexif().tobytes())
     return out.getvalue()
-
-
-def _explained(error: OSError, folder: Path) -> ConfigError | StorageFull:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return StorageFull(f"The disk has no room left for pictures in {folder}.")
-    return ConfigError(f"Pictures cannot be saved in {folder}: {error.strerror or error}.")

@@ -12,7 +12,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from adapters.console.platform import Console
 from core.chat.port import Limits, Port
@@ -113,16 +113,11 @@ class ConsoleRig:
         return event
 
     def standing(self) -> list[str]:
-        texts: dict[str, str] = {}
+        standing: dict[str, dict[str, Any]] = {}
         for line in self._transcript.read_text().splitlines():
             entry = json.loads(line)
-            if entry.get("bot"):
-                texts[entry["n"]] = entry["text"]
-            elif "edits" in entry:
-                texts[entry["edits"]] = entry["text"]
-            elif "deletes" in entry:
-                del texts[entry["deletes"]]
-        return list(texts.values())
+            standing[entry["n"]] = entry
+        return [entry["text"] for entry in standing.values() if entry.get("bot") and not entry.get("deleted")]
 
 
 @asynccontextmanager

@@ -12,6 +12,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,13 +25,24 @@ from console_child import PICTURE
 
 import adapters
 from adapters.console.platform import Console, Transcript, save
-from adapters.console.read import Editor, Keyboard, call
+from adapters.console.read import call, piped
 from adapters.console.show import Screen, preview
 from core.chat.types import Person, Picture, Place, Progress
 from core.errors import ConfigError
 
 CHILD = Path(__file__).with_name("console_child.py")
 ROOT = CHILD.parents[2]
+EDITING = "\x1b[?2004h"
+"""What a line editor tells the terminal when it begins."""
+
+
+class Terminal(io.StringIO):
+    """Text that claims to be a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 ANN, HERE = Person("console", "you", "ann"), Place("console", "terminal", private=True)
 
 
@@ -70,69 +83,95 @@ def test_one_request_that_fails_says_why(tmp_path: Path) -> None:
     assert "cannot be saved" in done.stderr
 
 
-def test_a_terminal_shows_progress_and_gets_its_settings_back(tmp_path: Path) -> None:
-    """On a terminal: the typed line is echoed and edited, the bar moves, Ctrl-C ends it at once, echo is on again."""
+def test_piped_lines_are_answered_one_after_the_other(tmp_path: Path) -> None:
+    """A line is taken when the one before has its answer, so that it may speak of it."""
+    shown = run(tmp_path, typed="draw a cat\ndraw a dog\n").stdout
+    at = [shown.index(text) for text in ("ann: draw a cat", "Here: a cat", "ann: draw a dog", "Here: a dog")]
+    assert at == sorted(at)
+
+
+@contextmanager
+def sitting_at(folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """The child with a terminal; what it leaves of the terminal's settings must be what it found."""
     controller, terminal = pty.openpty()
-    command = [sys.executable, str(CHILD), str(tmp_path)]
-    environment = {"PYTHONPATH": str(ROOT), "COLORTERM": "truecolor", "TERM": "xterm-256color"}
+    environment = {"PYTHONPATH": str(ROOT), "COLORTERM": "truecolor", "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
     before = subprocess.check_output(["stty", "-a"], stdin=terminal)
     with subprocess.Popen(
-        command,
-        stdin=terminal,
-        stdout=terminal,
-        stderr=subprocess.PIPE,
-        cwd=ROOT,
-        env=environment,
-        start_new_session=True,
-    ) as process:
-        shown = _read_until(controller, "quit leaves")
-        os.write(controller, b"a dogs\x7f\n")
-        shown += _read_until(controller, "saved as")
-        process.send_signal(signal.SIGINT)
-        process.wait(10)
-        assert process.stderr is not None
-        process.stderr.read()
-    after = subprocess.check_output(["stty", "-a"], stdin=terminal)
+        [sys.executable, str(CHILD), str(folder)], stdin=terminal, stdout=terminal, stderr=subprocess.DEVNULL,
+        cwd=ROOT, env=environment, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            yield controller, process
+        finally:
+            process.kill()
+    assert subprocess.check_output(["stty", "-a"], stdin=terminal) == before
     os.close(terminal)
     os.close(controller)
-    assert "ann" in shown
-    assert re.search(r"━+╌+  step [2-5]", shown)
-    assert "▀" in shown
-    assert "Here: a dog" in shown
-    assert before == after
 
 
-def _read_until(controller: int, text: str) -> str:
+@pytest.mark.parametrize(("leave", "status"), [(b"\x03", -signal.SIGINT), (b"\x04", 0), (b"/quit\r", 0)])
+def test_a_terminal_has_an_editor(leave: bytes, status: int, tmp_path: Path) -> None:
+    """The line is edited, completed and repeated, progress stands above it, and one can leave in three ways."""
+    with sitting_at(tmp_path) as (keys, process):
+        _read_until(keys, EDITING)
+        os.write(keys, b"a dogs\x7f\r")
+        shown = _read_until(keys, "a-dog.webp", EDITING)
+        os.write(keys, b"dr\tmouse\r")
+        shown += _read_until(keys, "drawmouse.webp", EDITING)
+        os.write(keys, b"\x1b[A\x1b[A\r")
+        shown += _read_until(keys, "a-dog.webp", EDITING)
+        os.write(keys, leave)
+        assert process.wait(10) == status
+    assert "╌" * 24 + "  step 1" in shown
+    assert "━" in shown
+    assert "▄" in shown
+
+
+def test_leaving_waits_for_the_answer(tmp_path: Path) -> None:
+    """Ctrl-D while something is drawn: the bar goes on moving, and the answer is there before the end."""
+    with sitting_at(tmp_path) as (keys, process):
+        _read_until(keys, EDITING)
+        os.write(keys, b"a dog\r")
+        _read_until(keys, "step 1")
+        os.write(keys, b"\x04")
+        shown = _read_until(keys, "a-dog.webp")
+        assert process.wait(10) == 0
+    assert re.search("━+╌+  step [2-5]", shown)
+
+
+def _read_until(controller: int, *texts: str) -> str:
+    """What is shown until these texts have come, one after the other."""
     shown, deadline = b"", time.monotonic() + 10
-    while text.encode() not in shown:
+    awaited = re.compile(".*".join(map(re.escape, texts)).encode(), re.DOTALL)
+    while not awaited.search(shown):
         ready, _, _ = select.select([controller], [], [], max(0.0, deadline - time.monotonic()))
         assert ready, shown.decode(errors="replace")
         shown += os.read(controller, 65_536)
     return shown.decode(errors="replace")
 
 
-def test_the_line_editor_knows_the_usual_keys() -> None:
-    """Backspace, Ctrl-U, Ctrl-W, the arrows through former lines, Ctrl-D at the end; other keys do nothing."""
-    editor = Editor(["first", "second"])
-    assert editor.feed("a cat\x7fr\x1b[C\x1bOP") == []
-    assert editor.text == "a car"
-    assert editor.feed("\x15one two\x17\r") == ["one"]
-    assert editor.feed("\x1b[A\x1b[A\n") == ["second"]
-    assert editor.feed("\x1b[A\x1b[A\x1b[A\x1b[A\x1b[A\x1b[B") == []
-    assert editor.text == "second"
-    assert editor.feed("\x04\x15\x04") == [None]
-
-
 async def test_lines_come_whole_from_a_pipe() -> None:
     """Cut anywhere, also inside a letter, with or without a last line end."""
     reading, writing = os.pipe()
-    with Keyboard(reading, Editor()) as keyboard:
-        for piece in (b"a c", b"at\r\n\xc3", b"\xa9t\xc3\xa9\nlast"):
-            os.write(writing, piece)
-            await asyncio.sleep(0.005)
-        os.close(writing)
-        assert [await keyboard.line() for _ in range(4)] == ["a cat", "été", "last", None]
+    lines = piped(reading)
+    os.write(writing, b"a c")
+    first = asyncio.ensure_future(anext(lines))
+    for piece in (b"at\r\n\xc3", b"\xa9t\xc3\xa9\n\nlast"):
+        await asyncio.sleep(0)
+        os.write(writing, piece)
+    os.close(writing)
+    assert [await first, *[line async for line in lines]] == ["a cat", "été", "", "last"]
     os.close(reading)
+
+
+async def test_lines_come_from_a_file_or_nowhere(tmp_path: Path) -> None:
+    """A file on disk and the null device are read like a pipe, to their end."""
+    file = tmp_path / "lines"
+    file.write_text("one\ntwo\n")
+    for path, lines in [(file, ["one", "two"]), (Path(os.devnull), [])]:
+        descriptor = os.open(path, os.O_RDONLY)
+        assert [line async for line in piped(descriptor)] == lines
+        os.close(descriptor)
 
 
 def test_a_line_can_reply_and_attach(tmp_path: Path) -> None:
@@ -188,21 +227,22 @@ def test_progress_in_a_file_is_a_line_now_and_then() -> None:
     assert out.getvalue() == "… step 0\nbot: done [31m\n"
 
 
-@pytest.mark.parametrize(
-    ("environment", "begins"),
-    [
-        ({"KITTY_WINDOW_ID": "1"}, "\x1b_Ga=T,f=100,m=0;"),
-        ({"TERM_PROGRAM": "iTerm.app"}, "\x1b]1337;File=inline=1;"),
-        ({"COLORTERM": "truecolor"}, "\x1b[38;2;"),
-    ],
-)
-def test_pictures_are_shown_in_the_terminals_own_way(environment: dict[str, str], begins: str) -> None:
-    """kitty, iTerm2, or coloured half blocks; a terminal without colours shows none, nor do broken bytes."""
-    drawn = preview(PICTURE, environment)
-    assert drawn is not None
-    assert drawn.startswith(begins)
-    assert preview(PICTURE, {"TERM": "dumb"}) is None
-    assert preview(b"broken", environment) is None
+def test_pictures_become_coloured_half_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pixels in a cell where the terminal has colours, only the path where it has none or the bytes are broken."""
+    for colours, shown in [("truecolor", True), ("", False)]:
+        monkeypatch.setenv("TERM", "xterm-256color" if colours else "dumb")
+        monkeypatch.setenv("COLORTERM", colours)
+        out = Terminal()
+        Screen(out).picture(Picture(PICTURE), "a.webp")
+        assert ("▄" in out.getvalue()) is shown
+        assert "saved as a.webp" in out.getvalue()
+    assert preview(b"broken") is None
+
+
+def test_the_line_editor_is_loaded_when_somebody_types() -> None:
+    """Programs that only draw one picture, or chat elsewhere, start without it."""
+    code = "import sys, adapters.console.platform; print({'prompt_toolkit', 'rich_pixels', 'PIL'} & {*sys.modules})"
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "set()\n"
 
 
 def test_platforms_are_found_by_name() -> None:
