@@ -58,7 +58,8 @@ async def _answered(house: House, request_id: str) -> bool:
 
 def remember(asked: Wish, drawn: Wish | None = None) -> str:
     """What the memory keeps of a request, as JSON: the wish as asked for, and with what was used to draw it."""
-    return json.dumps({"asked": asdict(asked), "drawn": asdict(drawn or asked)})
+    plain = [asdict(replace(wish, source=None)) for wish in (asked, drawn or asked)]
+    return json.dumps({"asked": plain[0], "drawn": plain[1], "source": asked.source})
 
 
 async def recall(house: House, request_id: str) -> tuple[Wish, Wish]:
@@ -71,7 +72,8 @@ async def recall(house: House, request_id: str) -> tuple[Wish, Wish]:
     if request is None:
         raise NotFound("I no longer know how that picture was made. Please write the words again.")
     kept = json.loads(request.wish)
-    return Wish(**kept["asked"]), Wish(**kept["drawn"])
+    asked, drawn = (replace(Wish(**kept[which]), source=kept.get("source")) for which in ("asked", "drawn"))
+    return asked, drawn
 
 
 def _as_drawn(ticket: Ticket, outcome: Outcome) -> Wish:

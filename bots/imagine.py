@@ -11,7 +11,9 @@ from typing import Annotated, Any
 from bots.drawing import RESUME, deliver, draw
 from core.chat.command import Opt, command, resume, suggestions
 from core.chat.talk import Chat
-from core.generation import SAMPLERS, SHAPE_WORDS, Ticket, Wish
+from core.chat.types import Picture
+from core.errors import InvalidRequest
+from core.generation import SAMPLERS, SHAPE_WORDS, Ticket, Wish, read_source
 from core.house import House
 
 
@@ -33,8 +35,15 @@ async def imagine(
     sampler: Annotated[str | None, Opt("How noise becomes a picture", suggest="samplers", example="k_euler")] = None,
     n: Annotated[int, Opt("How many pictures", ge=1, aliases=("amount", "count"), example="2")] = 1,
     model: Annotated[str | None, Opt("Which model draws", suggest="models")] = None,
+    picture: Annotated[Picture | None, Opt("Start from this picture")] = None,
+    strength: Annotated[
+        float | None, Opt("How much of that picture to redraw", ge=0.01, le=1, aliases=("denoise",), example="0.6")
+    ] = None,
 ) -> None:
     """Draw a picture."""
+    source = await read_source(picture) if picture else None
+    if strength is not None and source is None:
+        raise InvalidRequest("“strength” is about a picture to start from: attach one to your message.")
     wish = Wish(
         prompt=prompt,
         negative=negative,
@@ -46,6 +55,9 @@ async def imagine(
         sampler=sampler,
         n=n,
         model=model,
+        source=source.data if source else None,
+        shape=source.shape if source else None,
+        strength=strength,
     )
     await draw(chat, wish)
 

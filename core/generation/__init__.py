@@ -7,6 +7,7 @@
 from core.generation.order import MOST_GUIDANCE, SAMPLERS, Order, Wish, read_sampler, take_order
 from core.generation.progress import Glimpse, Stage, duration
 from core.generation.sizes import SHAPE_WORDS, Size
+from core.generation.sources import Source, read_source
 from core.generation.ticket import Notebook, Ticket
 from core.generation.track import Drawn, Outcome, fulfil
 
@@ -20,11 +21,13 @@ __all__ = [
     "Order",
     "Outcome",
     "Size",
+    "Source",
     "Stage",
     "Ticket",
     "Wish",
     "duration",
     "fulfil",
     "read_sampler",
+    "read_source",
     "take_order",
 ]

@@ -6,7 +6,7 @@ First half of step 4 of a picture's way: `bots/imagine.py` hands a `Wish` in, `t
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
@@ -14,12 +14,14 @@ from core.chat.grammar import nearest, quoted
 from core.contract.generate import GenerateRequest, GenerationParams
 from core.contract.names import Sampler
 from core.errors import InvalidRequest, NotFound
-from core.generation.sizes import Size, read_size, rounded, typed_size
+from core.generation.sizes import Size, read_size, rounded, shaped, typed_size
 from core.house import House
 from core.house.offer import Offered, only_little
 from core.house.styles import Family, Look, Style
 
 MOST_STEPS, MOST_GUIDANCE = 500, 100.0
+DEFAULT_STRENGTH = 0.6
+"""How much of a source picture is redrawn when nobody says: its shapes stay, its look changes."""
 SAMPLERS = [sampler.value for sampler in Sampler]
 
 
@@ -37,6 +39,12 @@ class Wish:
     sampler: str | None = None
     n: int = 1
     model: str | None = None
+    source: str | None = field(default=None, repr=False)
+    """The picture to start from, as base64 (see `sources`)."""
+    shape: float | None = None
+    """Its width divided by its height."""
+    strength: float | None = None
+    """How much of it is redrawn, above 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +135,8 @@ def _size(house: House, wish: Wish, look: Look, family: Family) -> Size:
     native = house.settings.default_size or family.size
     if wish.size:
         return read_size(wish.size, native=native)
+    if wish.shape:
+        return shaped(wish.shape, native=native)
     return rounded(look.width or family.width or native, look.height or family.height or native)
 
 
@@ -163,11 +173,13 @@ def _request(
             width=size.width,
             height=size.height,
             seed=wish.seed or new_seed(),
+            denoising_strength=_strength(wish) if wish.source else None,
         )
         return GenerateRequest(
             prompt=_worded(wish, look),
             params=params,
             models=models,
+            source_image=wish.source,
             nsfw=nsfw,
             censor_nsfw=not nsfw,
             r2=True,
@@ -176,6 +188,10 @@ def _request(
         )
     except ValidationError as error:
         raise InvalidRequest(_sentence(error)) from None
+
+
+def _strength(wish: Wish) -> float:
+    return DEFAULT_STRENGTH if wish.strength is None else max(0.01, wish.strength)
 
 
 def _first(*values: float | None) -> float:

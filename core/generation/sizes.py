@@ -66,6 +66,12 @@ def read_size(text: str, *, native: int) -> Size:
     return rounded(width, height)
 
 
+def shaped(shape: float, *, native: int) -> Size:
+    """The size of about native x native pixels whose width is `shape` times its height, at most 4 to 1."""
+    root = min(4.0, max(0.25, shape)) ** 0.5
+    return rounded(native * root, native / root)
+
+
 def typed_size(text: str) -> tuple[int, int] | None:
     """Width and height as somebody typed them, whether possible or not; None where there are no numbers."""
     numbers = _NUMBERS.fullmatch(text.strip().lower())
