@@ -16,12 +16,12 @@ help: ## this list
 $(VENV)/run.stamp: pyproject.toml constraints.txt
 	@test -x $(PY) || { echo "Creating $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing what it needs (once; a few minutes) ..."
-	@$(PIP) -e '.[console,coordinator,worker]'
+	@$(PIP) -e '.[console,coordinator,web,worker]'
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp
 	@echo "Installing what the tests need (once) ..."
-	@$(PIP) -e '.[console,coordinator,worker,dev]'
+	@$(PIP) -e '.[console,coordinator,web,worker,dev]'
 	@touch $@
 
 demo: $(VENV)/run.stamp ## chat with the bot here; SAY="draw a cat" OUT=out draws one picture and stops

@@ -15,7 +15,7 @@ from typing import Any, cast
 from core.chat.port import Port
 from core.errors import ConfigError
 
-PLATFORMS = {"console": "adapters.console.platform:Console"}
+PLATFORMS = {"console": "adapters.console.platform:Console", "web": "adapters.web.platform:Web"}
 """Name of a platform → `module:class`; the class takes that platform's settings as keyword arguments."""
 
 GROUP = "largesse.platforms"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from core.chat.command import Repertoire
 from core.chat.types import Call, MessageRef, Person, Place, Post, Press, Reaction, Sent
 from core.errors import LargesseError
 
@@ -57,6 +58,15 @@ class Limits:
 
 class Dispatching(Protocol):
     """Where a port brings its events. Once a call returns, the event is safe: it survives a crash."""
+
+    @property
+    def repertoire(self) -> Repertoire:
+        """Everything that can be asked for: a platform makes its menus and its completion of it."""
+        ...
+
+    async def suggest(self, name: str, typed: str, *, limit: int = 25) -> list[str]:
+        """Values of `Opt(suggest=name)` for what was typed so far, best first."""
+        ...
 
     async def call(self, port: Port, call: Call) -> object:
         """Somebody addressed the bot."""

@@ -14,7 +14,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from pathlib import Path
 from typing import Any, Protocol
 
+import aiohttp
+from pydantic import SecretStr
+
 from adapters.console.platform import Console
+from adapters.web.platform import Web
+from core.chat.command import Repertoire
 from core.chat.port import Limits, Port
 from core.chat.testing import FakePlatform
 from core.chat.types import Call, Place, Press, Reaction
@@ -23,8 +28,12 @@ from core.chat.types import Call, Place, Press, Reaction
 class Recorder:
     """Takes the place of dispatch and notes what comes in."""
 
-    def __init__(self) -> None:
+    def __init__(self, repertoire: Repertoire | None = None) -> None:
         self.events: asyncio.Queue[Call | Press | Reaction] = asyncio.Queue()
+        self.repertoire = repertoire or Repertoire()
+
+    async def suggest(self, name: str, typed: str, *, limit: int = 25) -> list[str]:
+        return [f"{name} {typed}".strip()][:limit]
 
     async def call(self, port: Port, call: Call) -> object:
         self.events.put_nowait(call)
@@ -132,7 +141,46 @@ async def console(folder: Path) -> AsyncIterator[Rig]:
         os.close(keys)
 
 
+class WebRig:
+    """The chat page's own conversation with the bot, spoken to as a browser does; another page of it reads along."""
+
+    def __init__(self, port: Web, recorder: Recorder, live: aiohttp.ClientWebSocketResponse, person: str) -> None:
+        self.port = port
+        self.place = Place("web", f"direct:{person}", private=True)
+        self._recorder, self._live = recorder, live
+        self._said = 0
+        self._history = port._history
+
+    async def hear(self, sentence: str) -> Call:
+        self._said += 1
+        await self._live.send_json({"t": "say", "key": f"key-{self._said:08}", "text": sentence})
+        event = await self._recorder.events.get()
+        assert isinstance(event, Call)
+        return event
+
+    def standing(self) -> list[str]:
+        found = self._history.before(self.place.id, "", None).messages
+        return [each.body["text"] for each in found if "person" not in each.body]
+
+
+@asynccontextmanager
+async def web(folder: Path) -> AsyncIterator[Rig]:
+    port = Web(
+        host="127.0.0.1", port=0, secret=SecretStr(""), rooms=["lobby"], max_upload_bytes=1_000_000, data_dir=folder
+    )
+    origin = port.url.rstrip("/")
+    jar = aiohttp.CookieJar(unsafe=True)  # it takes cookies from addresses without a name, too
+    browsing = aiohttp.ClientSession(origin, headers={"Origin": origin}, cookie_jar=jar)
+    async with listening(port) as recorder, browsing as browser:
+        async with browser.post("/enter", json={"name": "ann"}) as answer:
+            assert answer.status == 200
+        async with browser.ws_connect("/live?room=direct") as live:
+            hello = await live.receive_json()
+            yield WebRig(port, recorder, live, hello["me"]["id"])
+
+
 RIGS: dict[str, Callable[[Path], AbstractAsyncContextManager[Rig]]] = {
     "fake": fake,
     "console": console,
+    "web": web,
 }

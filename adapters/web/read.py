@@ -1,0 +1,227 @@
+"""What pages send → events: the JSON of the WebSocket, checked field by field, and uploads, checked as pictures.
+
+`door` receives it, `platform` acts on it; whatever is not exactly one of these asks is refused here.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import unicodedata
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from adapters.web.history import Message
+from adapters.web.words import BOT
+from core.chat.types import Call, MessageRef, Person, Picture, Place, Press, Reaction
+from core.errors import InvalidRequest
+
+NAME = "web"
+MOST_TEXT = 10_000
+"""Characters somebody may write at once."""
+MOST_PIXELS = 40_000_000
+"""Of an uploaded picture; more is refused before it is unpacked."""
+LONGEST_SIDE = 2048
+"""Pixels; larger uploads are made smaller."""
+_DIRECT = "direct:"
+_NOT_EMOJI = re.compile(r"[\w\s<>&\"'`]")
+
+
+def _emoji(text: str) -> str:
+    if _NOT_EMOJI.search(text.replace("\ufe0f\u20e3", "")):
+        raise ValueError("is no emoji")
+    return text
+
+
+class Ask(BaseModel):
+    """Something a page asks for; `key` is the page's own name for it, the same when it asks again."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    key: str = Field(pattern=r"^[\w-]{8,40}$")
+
+
+Number = Annotated[int, Field(ge=1, lt=2**53)]
+Words = Annotated[str, Field(max_length=MOST_TEXT)]
+File = Annotated[str, Field(pattern=r"^[0-9a-f]{40}\.(webp|png|jpg)$")]
+
+
+class Attached(BaseModel):
+    """A picture that goes with a message: one just uploaded, or one that stands on the page."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    file: File
+    name: str = Field(default="", max_length=200)
+
+
+class Say(Ask):
+    """Somebody writes a message."""
+
+    t: Literal["say"]
+    text: Words
+    reply_to: Number | None = None
+    pictures: list[Attached] = Field(default_factory=list[Attached], max_length=4)
+
+
+class PressAsk(Ask):
+    """Somebody presses a button: of a message by its number, or of a progress message by its id."""
+
+    t: Literal["press"]
+    message: Number | str
+    button: int = Field(ge=0, le=100)
+
+
+class ReactAsk(Ask):
+    """Somebody puts an emoji to a message or takes it away."""
+
+    t: Literal["react"]
+    message: Number
+    emoji: Annotated[str, Field(min_length=1, max_length=12), AfterValidator(_emoji)]
+    added: bool
+
+
+class Edit(Ask):
+    """Somebody changes the words of their own message; what was asked for with it stays asked."""
+
+    t: Literal["edit"]
+    message: Number
+    text: Words = Field(min_length=1)
+
+
+class Delete(Ask):
+    """Somebody removes their own message."""
+
+    t: Literal["delete"]
+    message: Number
+
+
+class Earlier(Ask):
+    """A page wants older messages."""
+
+    t: Literal["earlier"]
+    before: Number
+
+
+class Complete(Ask):
+    """A page wants to know what may come next in what is being written."""
+
+    t: Literal["complete"]
+    text: Annotated[str, Field(max_length=2000)]
+
+
+Asked = Say | PressAsk | ReactAsk | Edit | Delete | Earlier | Complete
+_ASKED: TypeAdapter[Asked] = TypeAdapter(Annotated[Asked, Field(discriminator="t")])
+
+
+def asked(text: str) -> Asked:
+    """What a page asks for.
+
+    Raises:
+        InvalidRequest: it is nothing that our page sends.
+    """
+    try:
+        return _ASKED.validate_json(text)
+    except ValidationError as error:
+        details = "; ".join(f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors()[:3])
+        raise InvalidRequest(f"That cannot be taken: {details}.") from None
+
+
+def key_of(text: str) -> str | None:
+    """The key inside a message that is refused, so that the page knows which."""
+    try:
+        return str(json.loads(text)["key"])[:40]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def event_key(person: Person, ask: Ask) -> str:
+    """Names an event for ever; nobody can name somebody else's."""
+    return f"{NAME}:{person.id}:{ask.key}"
+
+
+def place(name: str, person: str) -> Place:
+    """A room by its name, or "direct": this person's conversation with the bot."""
+    private = name == "direct"
+    return Place(NAME, _DIRECT + person if private else name, private=private)
+
+
+def ref(where: Place, number: int | None) -> MessageRef | None:
+    """A message by its number."""
+    return MessageRef(NAME, where.id, str(number)) if number else None
+
+
+def call(message: Message, sentence: str, pictures: list[Picture]) -> Call:
+    """The event of a message that is for the bot."""
+    said = message.body
+    private = message.place.startswith(_DIRECT)
+    thread = str(said["thread"]) if said["thread"] else None
+    where = Place(NAME, message.place, private=private, thread=thread)
+    return Call(
+        key=message.key,
+        person=Person(NAME, said["person"], said["who"]),
+        place=where,
+        message=ref(where, message.id),
+        text=sentence,
+        pictures=tuple(pictures),
+        replied_to=ref(where, said["reply_to"]),
+    )
+
+
+def press(ask: PressAsk, button: dict[str, str], person: Person, where: Place) -> Press:
+    """The event of a pressed button; what it does comes from the history, never from the page."""
+    on = MessageRef(NAME, where.id, str(ask.message))
+    return Press(event_key(person, ask), button["action"], button["arg"], person, where, on)
+
+
+def reaction(ask: ReactAsk, person: Person, where: Place) -> Reaction:
+    """The event of an emoji."""
+    target = MessageRef(NAME, where.id, str(ask.message))
+    return Reaction(event_key(person, ask), ask.emoji, ask.added, person, where, target)
+
+
+def called(name: str) -> str:
+    """A name somebody gives themselves, tidied.
+
+    Raises:
+        InvalidRequest: it is none that others could read, or the bot's.
+    """
+    tidy = " ".join(unicodedata.normalize("NFKC", name).split())
+    if not 1 <= len(tidy) <= 40 or not tidy.isprintable():
+        raise InvalidRequest("A name has 1 to 40 letters, numbers or signs.")
+    if tidy.casefold() == BOT:
+        raise InvalidRequest("That is the bot's name; please take another one.")
+    return tidy
+
+
+def picture(data: bytes, name: str) -> Picture:
+    """An upload as a clean webp: turned upright, without whatever else was in the file, at most `LONGEST_SIDE` pixels.
+
+    Raises:
+        InvalidRequest: it is no picture, none of the kinds we take, or unpacks to too many pixels.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(io.BytesIO(data), formats=("WEBP", "PNG", "JPEG")) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                raise InvalidRequest(
+                    f"A picture may have {MOST_PIXELS // 1_000_000} million pixels; this one has more."
+                )
+            opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
+            image = ImageOps.exif_transpose(opened)
+            image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+            out = io.BytesIO()
+            image.convert("RGBA" if image.has_transparency_data else "RGB").save(out, "WEBP", quality=92)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise InvalidRequest("That picture unpacks to far too many pixels.") from None
+    except (OSError, ValueError, SyntaxError):
+        raise InvalidRequest("That is no picture I can read. I take PNG, JPEG and WebP.") from None
+    return Picture(out.getvalue(), mime="image/webp", width=image.width, height=image.height, name=file_name(name))
+
+
+def file_name(name: str) -> str:
+    """A name that is safe on every computer, for a webp file."""
+    stem = name.replace("\\", "/").rpartition("/")[2].rpartition(".")[0]
+    tidy = re.sub(r"[^\w .-]+", "-", stem).strip(" .-")[:60]
+    return f"{tidy or 'picture'}.webp"
