@@ -212,8 +212,7 @@ class Console:
         if not self._at_terminal:
             return read.piped(self._stdin)
         said = [entry["text"] for entry in self._transcript.messages.values() if not entry.get("bot")]
-        words = dispatch.repertoire.spoken() if isinstance(dispatch, Dispatch) else ()
-        session = read.prompt(said, words, above=self._screen.bars)
+        session = read.prompt(said, dispatch.repertoire.spoken(), above=self._screen.bars)
         self._screen.moved = session.app.invalidate
         return read.typed(session)
 
@@ -280,6 +279,7 @@ class Once(Console):
         del number
         if paths:
             self._screen.note(post.text)
+        self._screen.clear()  # both outputs may be the same terminal
         sys.stdout.write("".join(f"{line}\n" for line in paths or [post.text]))
         sys.stdout.flush()
 
