@@ -7,13 +7,18 @@ Opened by `run_bot.py`, used by dispatch, outbox and, as `house.requests`, by th
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
 from core.db import Database
+from core.errors import ConfigError
 from core.store import messages, requests, talks
 from core.store.requests import RequestRow
 
@@ -37,14 +42,26 @@ class Store:
         """Open the database (`sqlite:///path` or `postgresql://...`), bring its tables up to date, forget what is old.
 
         Raises:
-            ConfigError: the address is wrong or the file cannot be opened.
+            ConfigError: the address is wrong, the file cannot be opened, is damaged, or a newer Largesse used it last.
         """
+        from alembic.util import CommandError
+
         database = await Database.open(url)
+        where = make_url(url).render_as_string()  # without its password
         async with AsyncExitStack() as undo:
             undo.push_async_callback(database.close)
-            await database.upgrade(MIGRATIONS)
             store = cls(database, clock=clock)
-            await store.forget_old()
+            try:
+                await database.upgrade(MIGRATIONS)
+                await store.forget_old()
+            except CommandError as error:
+                raise ConfigError(f"The bots' memory {where} was last used by a newer Largesse ({error}).") from error
+            except (SQLAlchemyError, sqlite3.DatabaseError) as error:
+                cause = str(getattr(error, "orig", None) or error).rstrip(".")
+                raise ConfigError(
+                    f"The bots' memory {where} cannot be used: {cause}. Restore a copy of it, or move it away: a new "
+                    "one is made, which knows nothing of what was said before."
+                ) from error
             undo.pop_all()
         return store
 

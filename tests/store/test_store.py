@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from core.chat.memory import Memory
 from core.chat.testing import InMemory
 from core.db import Database
+from core.errors import ConfigError
 from core.house.requests import Requests
 from core.store import Store
 from core.store.memory import KEYS_KEPT, MIGRATIONS, POSTS_KEPT
@@ -160,3 +162,20 @@ async def test_the_migrations_make_the_tables_of_the_code(tmp_path: Path) -> Non
             left = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         connection.close()
     assert left <= {"alembic_version"}
+
+
+async def test_a_damaged_memory_is_a_sentence(tmp_path: Path) -> None:
+    """Pages of noise, or tables of a later version: the operator reads which file it is and what to do."""
+    async with await Store.open(address(tmp_path)):
+        pass
+    file = tmp_path / "bots.db"
+    whole = file.read_bytes()
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(ConfigError, match=r"bots\.db was last used by a newer Largesse"):
+        await Store.open(address(tmp_path))
+    for rest in ("bots.db-wal", "bots.db-shm"):
+        (tmp_path / rest).unlink(missing_ok=True)
+    file.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    with pytest.raises(ConfigError, match=r"bots\.db cannot be used: database disk image is malformed"):
+        await Store.open(address(tmp_path))
