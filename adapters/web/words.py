@@ -21,7 +21,7 @@ _LETTERS = re.compile(r"\w")
 _TYPED_COMMAND = re.compile(r"\s*/([\w-]*)")
 _TYPED_OPTION = re.compile(r"(?<!\S)--([\w-]*)$")
 _TYPED_VALUE = re.compile(r"(?<!\S)(?:--([\w-]+)[ =]|([\w-]+):)\s*((?:(?! --|\n).)*)$")
-MOST = 12
+MOST = 8
 """Offers shown at once."""
 
 Suggest = Callable[[str, str], Awaitable[list[str]]]

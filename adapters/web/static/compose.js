@@ -50,9 +50,8 @@ export class Composer {
     if (this.about?.t === "edit") this.link.ask({ t: "edit", message: this.about.message, text });
     else {
       const pictures = this.pictures.map(({ file, name }) => ({ file, name }));
-      this.link.ask({ t: "say", text, reply_to: this.about?.message ?? this.thread, pictures });
+      this.pending(this.link.ask({ t: "say", text, reply_to: this.about?.message ?? this.thread, pictures }));
     }
-    this.link.waiting.forEach((ask) => this.pending(ask));
     this.text.value = "";
     this.pictures = [];
     this.attached();

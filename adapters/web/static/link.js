@@ -64,7 +64,7 @@ export class Link {
     this.waiting.set(ask.key, ask);
     this.keep();
     if (this.open) this.socket.send(JSON.stringify(ask));
-    return ask.key;
+    return ask;
   }
 
   // Asked now or never.

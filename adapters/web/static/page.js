@@ -37,6 +37,7 @@ function take(event) {
   else if (event.t === "progress") move(event);
   else if (event.t === "over") over(event.id);
   else if (event.t === "people") people(event);
+  else if (event.t === "done") settle(event.key);
   else if (event.t === "refused") refused(event);
 }
 
@@ -53,14 +54,13 @@ function hello(event) {
   rooms(event.rooms);
   composer.most = event.most;
   const bottom = event.fresh || atBottom();
-  const log = $("log");
-  log.setAttribute("aria-live", fresh ? "off" : "polite");
+  $("live").setAttribute("aria-live", fresh ? "off" : "polite");
   for (const each of event.messages) put(each, { quiet: true });
   $("moving").replaceChildren();
   for (const each of event.progress) move(each);
   for (const ask of link.waiting.values()) pend(ask);
   if (bottom) toBottom(true);
-  setTimeout(() => log.setAttribute("aria-live", "polite"), 500);
+  setTimeout(() => $("live").setAttribute("aria-live", "polite"), 500);
   fresh = false;
   welcome();
 }
@@ -215,11 +215,11 @@ $("earlier").addEventListener("click", () => {
   const first = Math.min(...known.keys());
   const height = scroller.scrollHeight;
   link.question({ t: "earlier", before: first }, (answer) => {
-    $("log").setAttribute("aria-live", "off");
+    $("live").setAttribute("aria-live", "off");
     for (const each of answer.messages) put(each, { quiet: true });
     $("earlier").hidden = !answer.more;
     scroller.scrollBy({ top: scroller.scrollHeight - height, behavior: "instant" });
-    setTimeout(() => $("log").setAttribute("aria-live", "polite"), 500);
+    setTimeout(() => $("live").setAttribute("aria-live", "polite"), 500);
   });
 });
 
