@@ -13,22 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from core.errors import ConfigError
+from core.sections import Blobs, Limits, Port, Section
 
 ENV_PREFIX = "LARGESSE__"
 DEFAULT_FILE = Path("config/largesse.toml")
-
-Port = Annotated[int, Field(ge=0, le=65535)]
-
-
-class Section(BaseModel):
-    """One `[table]` of the file: unknown keys are errors, so that a typo never goes unnoticed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class General(Section):
@@ -42,27 +35,6 @@ class General(Section):
     )
     log_style: Literal["auto", "text", "json"] = Field(
         default="auto", description="text for people, json for machines; auto = text on a terminal."
-    )
-
-
-class Limits(Section):
-    """What one request, one person or one address may ask of the coordinator (AI Horde's defaults)."""
-
-    rate_limits: bool = Field(
-        default=True, description="Switch all request-rate limits on or off (off: for load tests only)."
-    )
-    max_side: int = Field(default=3072, ge=64, le=16384, description="Largest width or height of a picture, pixels.")
-    max_steps: int = Field(default=500, ge=1, le=10000, description="Most sampling steps of a request.")
-    max_batch: int = Field(default=20, ge=1, le=100, description="Most pictures of one request.")
-    max_prompt_words: int = Field(default=7500, ge=1, description="Most words of a prompt, the negative part included.")
-    max_loras: int = Field(default=5, ge=0, description="Most LoRAs of a request.")
-    max_textual_inversions: int = Field(default=20, ge=0, description="Most textual inversions of a request.")
-    max_source_bytes: int = Field(default=5_000_000, ge=1000, description="Largest source picture, bytes.")
-    max_body_bytes: int = Field(default=40_000_000, ge=1000, description="Largest HTTP body, bytes.")
-    max_worker_models: int = Field(default=300, ge=1, description="Most models that count of what a worker declares.")
-    concurrency: int = Field(default=30, ge=0, description="Pictures one account may have waiting.")
-    anonymous_concurrency: int = Field(
-        default=500, ge=0, description="Pictures all anonymous people may have waiting, a model."
     )
 
 
@@ -93,6 +65,7 @@ class Coordinator(Section):
     )
     sweep_every: float = Field(default=10.0, ge=0.1, description="Seconds between two rounds of the sweeper.")
     limits: Limits = Field(default_factory=Limits, description="")
+    blobs: Blobs = Field(default_factory=Blobs, description="")
 
 
 class Worker(Section):
