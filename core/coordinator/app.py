@@ -19,9 +19,8 @@ from core.coordinator.api.openapi import document
 from core.coordinator.api.routes import ENDPOINTS, add_routes
 from core.coordinator.api.status import front_figures
 from core.coordinator.auth import Accounts
-from core.coordinator.blobs.disk import DiskBlobs
 from core.coordinator.blobs.guard import Fetcher
-from core.coordinator.blobs.signer import Signer
+from core.coordinator.blobs.opening import open_blobs
 from core.coordinator.keys import hash_key, house_keys, load_secret
 from core.coordinator.live import Live
 from core.coordinator.memo import Memo
@@ -38,7 +37,6 @@ from core.settings import Settings
 _log = log.get(__name__)
 
 DATABASE_FILE = "coordinator.db"
-BLOBS_FOLDER = "blobs"
 BOTS_ENDOWMENT = 100_000.0
 """Kudos that the bots' account starts with, so that large pictures, which are paid in advance, can be asked for."""
 _DRAIN_SECONDS = 10.0
@@ -60,17 +58,18 @@ def create_app(settings: Settings) -> web.Application:
         database = await open_database(settings)
         try:
             await database.write(lambda tx: _furnish(tx, data_dir, secret))
-            app[ROOMS] = Rooms(
-                terms=terms,
-                database=database,
-                blobs=DiskBlobs(data_dir / BLOBS_FOLDER, Signer(secret, terms.blob_ttl)),
-                accounts=Accounts(database, secret),
-                rates=rates,
-                fetcher=Fetcher(limit=terms.limits.max_source_bytes),
-                live=Live(),
-                memo=Memo(),
-            )
-            yield
+            async with open_blobs(settings, secret) as blobs:
+                app[ROOMS] = Rooms(
+                    terms=terms,
+                    database=database,
+                    blobs=blobs,
+                    accounts=Accounts(database, secret),
+                    rates=rates,
+                    fetcher=Fetcher(limit=terms.limits.max_source_bytes),
+                    live=Live(),
+                    memo=Memo(),
+                )
+                yield
         finally:
             await database.close()
 

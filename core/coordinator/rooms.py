@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from core.coordinator.auth import Accounts
-from core.coordinator.blobs.disk import DiskBlobs
 from core.coordinator.blobs.guard import Fetcher
+from core.coordinator.blobs.store import BlobStore
 from core.coordinator.live import Live
 from core.coordinator.memo import Memo
 from core.coordinator.rates import Rates
@@ -24,7 +24,7 @@ class Rooms:
 
     terms: Coordinator
     database: Database
-    blobs: DiskBlobs
+    blobs: BlobStore
     accounts: Accounts
     rates: Rates
     fetcher: Fetcher

@@ -8,12 +8,14 @@ and never forgets one.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 import time
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import log
+from core.coordinator.blobs.keys import is_shared
 from core.coordinator.rooms import Rooms
 from core.coordinator.rules import sweep
 from core.errors import LargesseError
@@ -47,7 +49,8 @@ async def sweep_once(rooms: Rooms) -> None:
     if swept.stale or swept.purged:
         _log.info("swept", stale=swept.stale, purged=swept.purged)
     while keys := await rooms.database.read(sweep.blobs_to_delete):
-        await rooms.blobs.delete(keys)
+        await rooms.blobs.share(filter(is_shared, keys))
+        await rooms.blobs.delete(itertools.filterfalse(is_shared, keys))
         done = list(keys)
         await rooms.database.write(lambda tx, done=done: sweep.blobs_deleted(tx, done))
 

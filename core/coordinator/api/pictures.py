@@ -1,10 +1,14 @@
-"""The signed addresses of pictures on disk: GET for clients and workers, PUT for workers; no key is needed."""
+"""The signed addresses of pictures on disk: GET for clients and workers, PUT for workers; no key is needed.
+
+Where pictures lie in a bucket, their addresses lead there, and nothing is found here.
+"""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from core.coordinator.api.call import Call
+from core.coordinator.blobs.disk import DiskBlobs
 from core.coordinator.blobs.signer import Access
 from core.errors import InvalidRequest, NotFound
 
@@ -13,28 +17,36 @@ _PIECE = 1 << 16
 
 async def get(call: Call) -> web.StreamResponse:
     """The picture, whole or a range of it; may be kept by the asker as long as the address is valid."""
-    key, left = _opened(call, Access.GET)
-    if not await call.rooms.blobs.exists(key):
+    blobs = _disk(call)
+    key, left = _opened(call, blobs, Access.GET)
+    if not await blobs.exists(key):
         raise NotFound("This picture is not there (any more).", code="PictureNotFound")
     headers = {
         "Content-Type": "image/webp",
         "Cache-Control": f"private, max-age={left}, immutable",
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
-    return web.FileResponse(call.rooms.blobs.path(key), headers=headers)
+    return web.FileResponse(blobs.path(key), headers=headers)
 
 
 async def put(call: Call) -> web.Response:
     """Keep the body as the picture; 200 and nothing else is what workers take for success."""
-    key, _ = _opened(call, Access.PUT)
+    blobs = _disk(call)
+    key, _ = _opened(call, blobs, Access.PUT)
     limit = call.rooms.terms.limits.max_body_bytes
     if (call.request.content_length or 1) > limit:
         raise InvalidRequest(f"The picture is larger than {limit} bytes.", code="PictureTooLarge")
-    await call.rooms.blobs.receive(key, call.request.content.iter_chunked(_PIECE), limit=limit)
+    await blobs.receive(key, call.request.content.iter_chunked(_PIECE), limit=limit)
     return web.Response(status=200)
 
 
-def _opened(call: Call, access: Access) -> tuple[str, int]:
+def _disk(call: Call) -> DiskBlobs:
+    if not isinstance(call.rooms.blobs, DiskBlobs):
+        raise NotFound("The pictures of this horde lie elsewhere; ask for the status again.", code="PictureNotFound")
+    return call.rooms.blobs
+
+
+def _opened(call: Call, blobs: DiskBlobs, access: Access) -> tuple[str, int]:
     key = call.part("key")
-    left = call.rooms.blobs.check(access, key, expires=call.query("expires"), signature=call.query("signature"))
+    left = blobs.check(access, key, expires=call.query("expires"), signature=call.query("signature"))
     return key, left

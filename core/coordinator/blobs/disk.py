@@ -11,12 +11,12 @@ import errno
 import os
 import time
 from collections.abc import AsyncIterator, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
-from core.coordinator.blobs.keys import checked
+from core.coordinator.blobs.keys import checked, result_of
 from core.coordinator.blobs.signer import Access, Signer
 from core.errors import InvalidRequest, NotFound, StorageFull
 
@@ -57,7 +57,12 @@ class DiskBlobs:
         await asyncio.to_thread(_write, self.path(key), data)
 
     async def receive(self, key: str, chunks: AsyncIterator[bytes], *, limit: int) -> int:
-        """See `BlobStore`. At most one mebibyte of a picture is held in memory at a time."""
+        """Keep a picture that arrives piece by piece, a mebibyte of it in memory at most; the bytes kept.
+
+        Raises:
+            InvalidRequest: `PictureTooLarge`, there is more than limit; nothing is kept.
+            StorageFull: there is no room left on the disk.
+        """
         path, total, held = self.path(key), 0, bytearray()
         unfinished = await asyncio.to_thread(_Unfinished, path)
         try:
@@ -89,6 +94,11 @@ class DiskBlobs:
         """See `BlobStore`."""
         paths = [self.path(key) for key in keys]
         await asyncio.to_thread(_delete, paths)
+
+    async def share(self, keys: Iterable[str]) -> None:
+        """See `BlobStore`."""
+        moves = [(self.path(result_of(key)), self.path(key)) for key in keys]
+        await asyncio.to_thread(_move, moves)
 
     async def forget_older_than(self, seconds: float) -> int:
         """See `BlobStore`; uploads that broke off are cleared after an hour."""
@@ -166,6 +176,14 @@ def _flush_folder(folder: Path) -> None:
 def _delete(paths: list[Path]) -> None:
     for path in paths:
         path.unlink(missing_ok=True)
+
+
+def _move(moves: list[tuple[Path, Path]]) -> None:
+    for source, target in moves:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            source.replace(target)
+            _flush_folder(target.parent)
 
 
 def _forget(root: Path, before: float) -> int:

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from core.contract.names import JobState
+from core.coordinator.blobs.keys import shared_key
 from core.coordinator.rules import holds, restart
 from core.coordinator.rules.ledger import Entry
 from core.coordinator.rules.progress import blob_of
@@ -33,7 +35,7 @@ def sweep(tx: Writing, *, terms: Coordinator, now: float) -> Swept:
     requeued = [_lose(tx, terms, job, now) for job in lost]
     gone = store.expired(tx, now, MOST_REQUESTS)
     for request in gone:
-        _forget(tx, request, now)
+        _forget(tx, terms, request, now)
     _fold(tx)
     if figures.due(tx, "idempotency", every=3600, now=now):
         accounts.forget(tx, now - REMEMBERED_SECONDS)
@@ -45,7 +47,7 @@ def _lose(tx: Writing, terms: Coordinator, job: jobs.JobRow, now: float) -> bool
     return restart.put_back(tx, terms=terms, job=job, fault=True, now=now)
 
 
-def _forget(tx: Writing, request_id: str, now: float) -> None:
+def _forget(tx: Writing, terms: Coordinator, request_id: str, now: float) -> None:
     """Forget a request with its jobs and pictures, and give back what was put aside for it."""
     row = store.lock(tx, request_id)
     if row is None:
@@ -53,9 +55,18 @@ def _forget(tx: Writing, request_id: str, now: float) -> None:
     if row.waiting:
         tx.local(Lanes).leave(tx, row.id, row.rank, json.loads(row.lanes))
     holds.release(tx, row, held=row.held, now=now)
-    jobs.wish_away(tx, [*map(blob_of, jobs.ids(tx, row.id)), *_source_keys(row)], now)
+    kept = _given(tx, row) if terms.blobs.keep_shared else set[str]()
+    results = [shared_key(job) if job in kept else blob_of(job) for job in jobs.ids(tx, row.id)]
+    jobs.wish_away(tx, [*results, *_source_keys(row)], now)
     jobs.remove(tx, row.id)
     store.remove(tx, row.id)
+
+
+def _given(tx: Reading, row: RequestRow) -> set[str]:
+    """The jobs whose pictures stay: finished, shown to their requester, and shared."""
+    if not row.shared:
+        return set()
+    return {job.id for job, _ in jobs.of_request(tx, row.id, jobs.State.DONE) if job.outcome == JobState.OK}
 
 
 def _source_keys(row: RequestRow) -> list[str]:
@@ -80,10 +91,13 @@ def _fold(tx: Writing) -> None:
 
 
 def blobs_to_delete(tx: Reading, limit: int = 500) -> list[str]:
-    """Pictures whose requests are gone; delete them, then say so with `blobs_deleted`."""
+    """Pictures whose requests are gone; delete them, or move them where the key is a shared one.
+
+    Then say so with `blobs_deleted`.
+    """
     return [row[0] for row in jobs.wishes(tx, limit)]
 
 
 def blobs_deleted(tx: Writing, keys: Iterable[str]) -> None:
-    """These pictures are gone from the blob store (or never were there)."""
+    """These pictures are gone from their place in the blob store (or never were there)."""
     jobs.wishes_granted(tx, keys)
