@@ -28,7 +28,7 @@ from training.things import THINGS
 
 _BATCH = 28
 _HELD_OUT = 224
-SHEET = MODELS.parent / "docs" / "images" / "little-contact-sheet.webp"
+SHEET = MODELS.parent / "docs" / "images" / "little-contact-sheet.png"
 SHOWPIECES = (
     "a red apple on a blue background",
     "two green frogs",
@@ -124,7 +124,8 @@ def write_sheet(pipe: StableDiffusionPipeline, preset: Preset, path: Path) -> No
     names = [thing.name for thing in THINGS[: preset.things]]
     pictures = draw(pipe, [*_singles(preset), *SHOWPIECES], first_seed=7)
     path.parent.mkdir(parents=True, exist_ok=True)
-    contact_sheet([Entry(*pair) for pair in zip([*names, *SHOWPIECES], pictures, strict=True)]).save(path, quality=82)
+    sheet = contact_sheet([Entry(*pair) for pair in zip([*names, *SHOWPIECES], pictures, strict=True)])
+    sheet.quantize(256).save(path, optimize=True)
 
 
 def measure(preset: Preset, workplace: Workplace, models: Path) -> dict[str, Any]:

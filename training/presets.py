@@ -47,7 +47,7 @@ PRESETS: dict[str, Preset] = {
         unet_channels=(64, 128, 192),
         unet_layers=1,
         unet_batch=32,
-        unet_steps=7000,
+        unet_steps=6500,
         unet_rate=7e-4,
         judge_steps=1200,
     ),

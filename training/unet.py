@@ -133,7 +133,7 @@ def train_unet(preset: Preset, workplace: Workplace) -> None:
     training = Training("unet", workplace, preset.unet_steps, preset.seed, parts)
     for step, rng in training.steps():
         scenes, latents = bank.batch(step, rng)
-        rate = learning_rate(step, preset.unet_steps, preset.unet_rate, warm_up=300)
+        rate = learning_rate(step, preset.unet_steps, preset.unet_rate, warm_up=300, decay=0.5)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["part"]
         tokens = _tokens(tokenizer, scenes, rng).to(workplace.device)
