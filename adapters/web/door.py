@@ -253,6 +253,8 @@ class Door:
         self._sockets.add(live)
         try:
             await self._on_page(live, person, room, int(seen) if seen.isdecimal() and len(seen) < 16 else 0)
+        except LargesseError as error:  # too late for an answer of HTTP
+            await live.close(code=1013, message=str(error).encode()[:120])
         finally:
             self._sockets.discard(live)
         return live

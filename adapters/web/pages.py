@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 from aiohttp import web
@@ -58,15 +58,20 @@ class Pages:
     """All open pages, and the progress that stands in their places."""
 
     def __init__(self) -> None:
+        self._counts = Counter[str]()
         self._open: dict[str, set[Page]] = defaultdict(set)
         self._moving: dict[str, dict[str, Post]] = defaultdict(dict)
         self._roll_calls: dict[str, asyncio.TimerHandle] = {}
 
-    def check_room(self, person: str) -> None:
-        """Raises TooMany when no more pages can be open."""
-        everybody = [each for pages in self._open.values() for each in pages]
-        if len(everybody) >= MOST or sum(each.person.id == person for each in everybody) >= MOST_EACH:
+    def enter(self, page: Page) -> None:
+        """A page opens; `leave` must follow.
+
+        Raises:
+            TooMany: no more pages can be open.
+        """
+        if self._counts.total() >= MOST or self._counts[page.person.id] >= MOST_EACH:
             raise TooMany("Too many pages are open.")
+        self._counts[page.person.id] += 1
 
     def welcome(self, page: Page, hello: dict[str, Any]) -> None:
         """From here on the page gets what is written; `hello` holds everything before."""
@@ -77,6 +82,7 @@ class Pages:
 
     def leave(self, page: Page) -> None:
         """The page is closed."""
+        self._counts -= Counter([page.person.id])
         self._open[page.place.id].discard(page)
         self._call_the_roll(page.place.id)
 

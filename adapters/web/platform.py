@@ -221,7 +221,7 @@ class Web:
     async def _serve(self, live: web.WebSocketResponse, person: Person, room: str, seen: int) -> None:
         """One page, as long as it is open."""
         page = Page(live, person, read.place(room, person.id))
-        self._pages.check_room(person.id)
+        self._pages.enter(page)
         loop = asyncio.get_running_loop()
 
         def look() -> None:
@@ -229,9 +229,9 @@ class Web:
             stretch = self._history.since(page.place.id, person.id, seen)
             loop.call_soon_threadsafe(self._pages.welcome, page, self._hello(page, room, stretch))
 
-        await self._do(look)
         delivering = asyncio.create_task(page.deliver())
         try:
+            await self._do(look)
             async for each in live:
                 if each.type == WSMsgType.TEXT:
                     await self._hear(page, each.data)
