@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from uuid import UUID
 
 from aiohttp import web
@@ -25,7 +26,7 @@ from core.coordinator.blobs.keys import result_key
 from core.coordinator.blobs.sources import as_webp, unpack
 from core.coordinator.rules import dispatch, settle
 from core.coordinator.rules.values import Nothing, Offer, User
-from core.errors import InvalidRequest, NotFound
+from core.errors import HordeUnavailable, InvalidRequest, NotFound
 
 UPLOADED = "R2"
 """What a worker says in `generation` when it has PUT the picture to its address."""
@@ -103,7 +104,8 @@ async def submit(call: Call) -> web.Response:
     call.rooms.live.forget(body.id)
     call.rooms.live.touch(settled.request_id)
     if _forbidden(body):
-        await call.rooms.blobs.delete([result_key(body.id)])
+        with suppress(HordeUnavailable):  # settled; nobody is shown it, and it goes with its request
+            await call.rooms.blobs.delete([result_key(body.id)])
     if settled.requeued:
         call.rooms.live.wake()
     return call.reply(SubmitResponse(reward=settled.reward))

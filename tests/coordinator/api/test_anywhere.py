@@ -184,6 +184,19 @@ async def test_with_buckets_away_nothing_is_half_done(start: Any, server: S3Serv
         assert base64.b64decode(shown) == picture
 
 
+async def test_what_nobody_may_have_is_settled_with_buckets_away(start: Any, server: S3Server, picture: bytes) -> None:
+    """The worker is answered as ever, nobody is shown the picture, and it goes with its request at the latest."""
+    async with start(blobs=s3_terms(server), sweep_every=0.1) as horde:
+        request = await horde.ask()
+        job = await horde.pop()
+        await horde.call("PUT", job["r2_upload"], data=picture)
+        server.away = True
+        body = {"id": job["id"], "generation": "R2", "seed": 1, "state": "csam"}
+        assert (await horde.post("/api/v2/generate/submit", body, horde.worker_key)).status == 200
+        shown = (await horde.get(f"/api/v2/generate/status/{request}")).json["generations"][0]
+        assert (shown["img"], shown["state"]) == ("N/A", "csam")
+
+
 async def test_no_picture_is_served_from_here_when_buckets_have_them(start: Any, server: S3Server) -> None:
     """The coordinator's own picture addresses lead nowhere, whoever signs them."""
     async with start(blobs=s3_terms(server)) as horde:
