@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
@@ -14,8 +16,10 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from core.coordinator.blobs.buckets import Buckets
 from core.coordinator.blobs.keys import result_key, shared_key
 from core.coordinator.blobs.opening import open_blobs
+from core.coordinator.blobs.signer import Access
 from core.coordinator.blobs.store import BlobStore
 from core.errors import ConfigError, HordeUnavailable, InvalidRequest, StorageFull
 from core.settings import Blobs, Coordinator, General, Limits, Settings
@@ -62,6 +66,38 @@ def test_no_content_type_is_signed(blobs: BlobStore, server: S3Server) -> None:
         assert not [name for name in query if "checksum" in name.lower()]
         assert SECRET not in url
     assert server.calls == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "address"),
+    [
+        ({"endpoint": "https://s3.example.org"}, "https://s3.example.org/pictures/"),
+        ({"endpoint": "https://s3.example.org", "path_style": False}, "https://pictures.s3.example.org/"),
+        ({"endpoint": "", "path_style": False}, "https://pictures.s3.eu-test-1.amazonaws.com/"),
+        ({"endpoint": ""}, "https://s3.eu-test-1.amazonaws.com/pictures/"),
+    ],
+)
+def test_addresses_lead_to_the_bucket(server: S3Server, changes: dict[str, Any], address: str) -> None:
+    """In the path or in front of the host, at the service's own address or at AWS's of the region."""
+    buckets = Buckets(Blobs(**s3_terms(server, **changes)), 600)
+    assert buckets.sign(Access.PUT, "pictures", KEY).startswith(f"{address}{KEY}?")
+    buckets.close()
+
+
+def test_without_the_library_a_sentence_names_the_extra() -> None:
+    """The coordinator imports without botocore; only buckets need it, and say what to install."""
+    code = (
+        "import sys, asyncio; sys.modules['botocore'] = None\n"
+        "import core.coordinator.app\n"
+        "from core.coordinator.blobs.buckets import Buckets\n"
+        "from core.errors import ConfigError\n"
+        "from core.settings import Blobs\n"
+        "try: Buckets(Blobs(), 60)\n"
+        "except ConfigError as error: print(error)\n"
+    )
+    root = Path(__file__).parents[3]
+    said = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True).stdout
+    assert ".[s3]" in said
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Type": "image/webp"}, {"Content-Type": "text/html"}])
