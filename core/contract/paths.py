@@ -41,6 +41,7 @@ SERVICE_INFO = "/.well-known/serviceinfo"
 
 OURS_HEALTH = f"{OURS}/health"
 OURS_PROGRESS = f"{OURS}/generate/progress"
+OURS_WEBHOOK_SECRET = f"{OURS}/webhook-secret"
 OURS_EVENTS = f"{OURS}/generate/events/{{id}}"
 
 IDEMPOTENCY_KEY = "Idempotency-Key"

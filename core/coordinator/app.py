@@ -1,4 +1,4 @@
-"""Puts one coordinator process together and runs it: database, blobs, accounts, routes, pages, sweeper.
+"""Puts one coordinator process together and runs it: database, blobs, accounts, routes, pages, sweeper, courier.
 
 `run_bot.py` calls `serve`; tests that want the bare application call `create_app`.
 """
@@ -21,6 +21,7 @@ from core.coordinator.api.status import front_figures
 from core.coordinator.auth import Accounts
 from core.coordinator.blobs.guard import Fetcher
 from core.coordinator.blobs.opening import open_blobs
+from core.coordinator.courier import run_courier
 from core.coordinator.keys import hash_key, house_keys, load_secret
 from core.coordinator.live import Live
 from core.coordinator.memo import Memo
@@ -135,10 +136,12 @@ async def serve(settings: Settings, *, ready: Callable[[str], None], stop: async
         address = await _listen(runner, settings)
         async with asyncio.TaskGroup() as group:
             sweeper = group.create_task(run_sweeper(app[ROOMS]))
+            courier = group.create_task(run_courier(app[ROOMS]))
             _log.info("coordinator_listens", url=address)
             ready(address)
             await stop.wait()
             sweeper.cancel()
+            courier.cancel()
     finally:
         if ROOMS in app:
             app[ROOMS].live.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 
-from core.coordinator.keys import ANONYMOUS, could_be_key, hash_key
+from core.coordinator.keys import ANONYMOUS, could_be_key, hash_key, webhook_secret
 from core.coordinator.rules import accounts
 from core.coordinator.rules.values import User
 from core.db import Database
@@ -44,6 +44,14 @@ class Accounts:
         user = await self._look_up(key, hashed)
         self._remember(hashed, user)
         return user
+
+    def hashed(self, key: str) -> str:
+        """The hash under which a key is stored."""
+        return hash_key(self._secret, key)
+
+    def webhook_secret(self, key_hash: str, version: int) -> str:
+        """The secret that signs what the webhooks of a key are told."""
+        return webhook_secret(self._secret, key_hash, version)
 
     async def _look_up(self, key: str, hashed: str) -> User:
         if key == ANONYMOUS:

@@ -41,6 +41,12 @@ def hash_key(secret: bytes, key: str) -> str:
     return hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()
 
 
+def webhook_secret(secret: bytes, key_hash: str, version: int) -> str:
+    """What signs deliveries for an API key: made from the coordinator's secret, so that it is stored nowhere."""
+    made = hmac.new(secret, f"webhook:{version}:{key_hash}".encode(), hashlib.sha256)
+    return f"whsec_{made.hexdigest()}"
+
+
 def could_be_key(text: str) -> bool:
     """Whether a text has the shape of a key at all; what has not is never hashed or looked up."""
     return _SHAPE.fullmatch(text) is not None

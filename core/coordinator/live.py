@@ -39,6 +39,8 @@ class Live:
         self._arrival = asyncio.Event()
         self._changes: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
         self._streams: Counter[str] = Counter()
+        self.mail = asyncio.Event()
+        """Set when there is something new for the courier, who clears it."""
         self._closing = False
 
     def report(self, job_id: str, *, step: int, steps: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Iterable
 
@@ -20,16 +19,14 @@ from core.contract.generate import (
     StatusResponse,
 )
 from core.contract.limits import LIMITS
-from core.contract.names import JobState
 from core.coordinator.api.call import Call
 from core.coordinator.blobs.keys import source_key
+from core.coordinator.blobs.results import shown
 from core.coordinator.blobs.sources import read_source
 from core.coordinator.rooms import Rooms
 from core.coordinator.rules import progress, requests
 from core.coordinator.rules.values import Accepted, Picture, Progress, Status, StoredSources, User
-from core.errors import InvalidRequest, LargesseError, NotFound
-
-NOT_AVAILABLE = "N/A"
+from core.errors import InvalidRequest, LargesseError
 
 
 async def accept(call: Call) -> web.Response:
@@ -71,6 +68,8 @@ async def _accept_new(call: Call, user: User, body: GenerateRequest) -> Accepted
                 client_agent=call.agent,
                 now=time.time(),
                 request_id=request_id,
+                key_hash=call.rooms.accounts.hashed(call.key()) if body.webhook else None,
+                origin=call.origin,
             )
         )
     except LargesseError:
@@ -188,8 +187,9 @@ def _running(rooms: Rooms, found: Progress) -> Iterable[Running]:
 
 
 async def _generation(call: Call, picture: Picture, *, as_address: bool) -> Generation:
+    img = await shown(call.rooms.blobs, picture.blob, state=picture.state, as_address=as_address, origin=call.origin)
     return Generation(
-        img=await _shown(call, picture, as_address=as_address),
+        img=img,
         seed=picture.seed,
         id=picture.id,
         worker_id=picture.worker_id,
@@ -199,16 +199,3 @@ async def _generation(call: Call, picture: Picture, *, as_address: bool) -> Gene
         censored=picture.censored,
         gen_metadata=[Metadata.model_validate(note) for note in picture.metadata],
     )
-
-
-async def _shown(call: Call, picture: Picture, *, as_address: bool) -> str:
-    """An address or base64; "N/A" for what nobody may have, and for a hidden picture that no worker sent."""
-    if picture.state == JobState.CSAM:
-        return NOT_AVAILABLE
-    blobs = call.rooms.blobs
-    if as_address and (not picture.censored or await blobs.exists(picture.blob)):
-        return blobs.get_url(picture.blob, origin=call.origin)
-    try:
-        return NOT_AVAILABLE if as_address else base64.b64encode(await blobs.read(picture.blob)).decode()
-    except NotFound:
-        return NOT_AVAILABLE

@@ -10,6 +10,7 @@ from core.contract import paths
 from core.contract.generate import AsyncResponse, CheckResponse, GenerateRequest, StatusResponse
 from core.contract.people import KudosTransfer, KudosTransferred, UserDetails
 from core.contract.status import Heartbeat, ImageTotals, ModelStatus, ModelTotals, Modes, News, Performance, TextTotals
+from core.contract.webhooks import WebhookSecret
 from core.contract.work import (
     PopRequest,
     PopResponse,
@@ -19,7 +20,7 @@ from core.contract.work import (
     SubmitResponse,
 )
 from core.contract.workers import WorkerDeleted, WorkerDetails, WorkerUpdate, WorkerUpdated
-from core.coordinator.api import events, generate, health, people, pictures, status, work, workers
+from core.coordinator.api import events, generate, health, people, pictures, status, webhooks, work, workers
 from core.coordinator.api.call import adapt
 from core.coordinator.api.endpoint import Endpoint, Key
 from core.coordinator.blobs.disk import ROUTE as PICTURES
@@ -92,6 +93,14 @@ ENDPOINTS: Sequence[Endpoint] = (
         "POST", paths.KUDOS_TRANSFER, people.transfer, "Give kudos to another account", "People", Key.REQUIRED,
         body=KudosTransfer, answer=KudosTransferred, headers=_ONCE, also={401: _GONE, 403: _NOT_YOURS},
         rates=(Rule("1/second", Scope.KEY), Rule("90/hour", Scope.KEY)),
+    ),
+    Endpoint(
+        "GET", paths.OURS_WEBHOOK_SECRET, webhooks.secret, "What signs the webhooks of this key", "People",
+        Key.REQUIRED, answer=WebhookSecret, also={401: _GONE, 403: _NOT_YOURS}, rates=(Rule("30/minute"),),
+    ),
+    Endpoint(
+        "POST", paths.OURS_WEBHOOK_SECRET, webhooks.rotate, "Have a new secret sign the webhooks", "People",
+        Key.REQUIRED, answer=WebhookSecret, also={401: _GONE, 403: _NOT_YOURS}, rates=(Rule("30/minute"),),
     ),
     Endpoint(
         "GET", paths.WORKERS, workers.listed, "Workers that are there", "Workers", Key.OPTIONAL,

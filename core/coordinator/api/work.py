@@ -106,6 +106,8 @@ async def submit(call: Call) -> web.Response:
     if _forbidden(body):
         with suppress(HordeUnavailable):  # settled; nobody is shown it, and it goes with its request
             await call.rooms.blobs.delete([result_key(body.id)])
+    if settled.mail:
+        call.rooms.live.mail.set()
     if settled.requeued:
         call.rooms.live.wake()
     return call.reply(SubmitResponse(reward=settled.reward))

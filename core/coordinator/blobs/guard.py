@@ -1,7 +1,8 @@
-"""Fetches pictures from addresses that strangers name, without letting them reach into this network.
+"""Visits addresses that strangers name, without letting them reach into this network: the only way out for those.
 
 Every name is resolved once and the connection goes to exactly the addresses that were judged; redirects are judged
-again; size, time and number of hops are bounded. Used by `sources` for `source_image` given as a URL.
+again; size, time and number of hops are bounded. Used by `sources` for `source_image` given as a URL, and by the
+courier for webhooks.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import aiohttp
@@ -78,8 +79,48 @@ def _judge(literal: str, allowed: Callable[[Address], bool]) -> None:
         raise _Refused(literal)
 
 
+def _opened(allowed: Callable[[Address], bool]) -> aiohttp.ClientSession:
+    """A session for one visit: a new connection each time, nothing is shared between two strangers."""
+    connector = aiohttp.TCPConnector(resolver=_JudgingResolver(allowed), use_dns_cache=False, limit=1)
+    timeout = aiohttp.ClientTimeout(total=_SECONDS)
+    return aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
+
+
+class Poster:
+    """Posts small messages to addresses that strangers name; follows no redirect and reads no answer."""
+
+    def __init__(self, *, loopback: bool = False) -> None:
+        """loopback: this very machine may be visited too, and over plain http."""
+        self._loopback = loopback
+
+    async def post(self, address: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Post it; the HTTP status of the answer.
+
+        Raises:
+            InvalidRequest: the address cannot be used, leads into a private network, or does not answer.
+        """
+        url = _usable(address)
+        allowed = self._open if url.scheme == "https" else self._near
+        try:
+            if _is_literal(url.host or ""):
+                _judge(url.host or "", allowed)
+            async with (
+                _opened(allowed) as session,
+                session.post(url, data=body, headers=headers, allow_redirects=False) as response,
+            ):
+                return response.status
+        except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
+            raise _unreachable() from error
+
+    def _near(self, address: Address) -> bool:
+        return self._loopback and address.is_loopback
+
+    def _open(self, address: Address) -> bool:
+        return is_public(address) or self._near(address)
+
+
 class Fetcher:
-    """Fetches one picture at a time; a new connection each time, nothing is shared between two strangers."""
+    """Fetches one picture at a time."""
 
     def __init__(self, *, limit: int, allowed: Callable[[Address], bool] = is_public) -> None:
         """limit: most bytes of a picture. allowed: which addresses may be visited."""
@@ -94,12 +135,8 @@ class Fetcher:
                 SourceImageUrlInvalid), or there is too much behind it (SourceImageSizeExceeded).
         """
         url = _usable(address)
-        connector = aiohttp.TCPConnector(resolver=_JudgingResolver(self._allowed), use_dns_cache=False, limit=1)
-        timeout = aiohttp.ClientTimeout(total=_SECONDS)
         try:
-            async with aiohttp.ClientSession(
-                connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
-            ) as session:
+            async with _opened(self._allowed) as session:
                 return await self._follow(session, url)
         except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
             raise _unreachable() from error

@@ -8,6 +8,7 @@ import random
 import secrets
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -104,6 +105,8 @@ def accept(
     client_agent: str,
     now: float,
     request_id: str | None = None,
+    key_hash: str | None = None,
+    origin: str = "",
 ) -> Accepted:
     """Take a request in.
 
@@ -118,6 +121,8 @@ def accept(
         client_agent: the program that sent it.
         now: the time.
         request_id: the id that the sources were stored under; None = a new one.
+        key_hash: of the API key, whose secret signs what its webhook is told.
+        origin: where the requester reaches this coordinator.
 
     Raises:
         UserError: it is not accepted; nothing was stored or paid.
@@ -134,7 +139,9 @@ def accept(
     if request.refuse_impossible and not accepted.is_possible:
         raise InvalidRequest(accepted.message, code="NoValidWorkers")
     costs = _Costs(request, stored, user)
-    _store(tx, terms, user, request, stored, costs, keys, accepted.id, must_hold, ip, client_agent, now)
+    hook = {"webhook_key": key_hash, "origin": origin} if request.webhook else {"webhook_key": None, "origin": ""}
+    caller = {"ip": ip, "agent": client_agent, **hook}
+    _store(tx, terms, user, request, stored, costs, keys, accepted.id, must_hold, caller, now)
     if idempotency_key is not None:
         _remember(tx, user, idempotency_key, accepted, now)
     return accepted
@@ -216,8 +223,7 @@ def _store(
     keys: list[LaneKey],
     request_id: str,
     must_hold: bool,  # internal
-    ip: str,
-    client_agent: str,
+    caller: Mapping[str, str | None],
     now: float,
 ) -> None:
     lanes = tx.local(Lanes)
@@ -243,8 +249,7 @@ def _store(
         "held": held,
         "faulted": False,
         "stopped": False,
-        "ip": ip,
-        "agent": client_agent,
+        **caller,
     }
     store.add(tx, values)
     lanes.enter(tx, request_id, rank, numbers)

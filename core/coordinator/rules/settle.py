@@ -7,7 +7,7 @@ import uuid
 
 from core.contract.names import JobState, MetadataType, MetadataValue
 from core.contract.work import SubmitRequest
-from core.coordinator.rules import accounts, holds, ledger, restart
+from core.coordinator.rules import accounts, holds, ledger, restart, webhooks
 from core.coordinator.rules.ledger import Entry, escrow, holding, kudos, wallet
 from core.coordinator.rules.values import Settled, User
 from core.coordinator.store import jobs
@@ -134,10 +134,12 @@ def _delivered(
     store.finished(tx, request.id, paid=paid, from_hold=from_hold, expires_at=expires)
     if worker is not None:
         _credit_worker(tx, worker, job, now)
+    told = {"now": now, "outcome": outcome.value, "metadata": notes, "kudos": kudos(paid)}
+    mail = webhooks.write_down(tx, request, job, worker=worker.name if worker is not None else "", result=told)
     done = request.waiting == 0 and request.processing == 1
     if done:
         holds.release(tx, request, held=request.held - from_hold, now=now)
-    return Settled(kudos(job.reward), request.id, done, requeued=False)
+    return Settled(kudos(job.reward), request.id, done, requeued=False, mail=mail)
 
 
 def _outcome(submit: SubmitRequest) -> JobState:

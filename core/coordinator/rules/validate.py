@@ -6,8 +6,10 @@ the answer.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from core.contract.generate import GenerateRequest, GenerationParams
 from core.contract.names import UPSCALERS, ControlType, PostProcessor, SourceProcessing, Workflow
@@ -33,19 +35,19 @@ def check(request: GenerateRequest, *, user: User, sources: StoredSources, limit
     """
     if user.deleted:
         raise NotAllowed("This account was deleted.", code="DeletedUser")
-    rules = (*_account_rules(request, user), *_param_rules(request, limits), *_source_rules(request, sources))
+    rules = (*_account_rules(request, user, limits), *_param_rules(request, limits), *_source_rules(request, sources))
     for against, code, sentence in rules:
         if against:
             raise InvalidRequest(sentence, code=code)
 
 
-def _account_rules(request: GenerateRequest, user: User) -> Iterator[Verdict]:
+def _account_rules(request: GenerateRequest, user: User, limits: Limits) -> Iterator[Verdict]:
     privileged = user.trusted or user.moderator
     extra = len(request.extra_source_images)
     yield (
-        request.webhook is not None and not request.webhook.startswith("https://"),
+        request.webhook is not None and not _may_be_called(request.webhook, loopback=limits.loopback_webhooks),
         "BadRequest",
-        "A webhook has to be an https:// address.",
+        "A webhook has to be an https:// address on the open internet.",
     )
     yield (
         request.proxied_account is not None and not user.service,
@@ -184,6 +186,28 @@ def _source_rules(request: GenerateRequest, sources: StoredSources) -> Iterator[
         "InpaintingMissingMask",
         "Inpainting needs a mask, or a source picture with transparent parts.",
     )
+
+
+def _may_be_called(address: str, *, loopback: bool) -> bool:
+    """May the courier go there, as far as the address itself tells? What a name leads to is judged when it goes."""
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    here = host == "localhost" or (_literal(host) is not None and ipaddress.ip_address(host).is_loopback)
+    if not host or parts.username is not None or (here and not loopback):
+        return False
+    outside = _literal(host)
+    public = here or outside is None or outside.is_global
+    return public and (parts.scheme == "https" or (parts.scheme == "http" and here))
+
+
+def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
 
 
 def positive(prompt: str) -> str:

@@ -207,6 +207,8 @@ class Settled:
     """Nothing of the request waits or runs any more."""
     requeued: bool
     """The picture went back into the queue: wake waiting workers."""
+    mail: bool = False
+    """The requester's own server is to be told of it: wake the courier."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,9 +53,12 @@ class RequestRow(NamedTuple):
     seed_step: int
     sources: str
     source_processing: str
+    webhook: str | None
+    webhook_key: str | None
+    origin: str
 
 
-FIELDS = (*RequestRow._fields, "kind", "pool", "ip", "agent", "webhook", "proxied_account")
+FIELDS = (*RequestRow._fields, "kind", "pool", "ip", "agent", "proxied_account")
 _COLUMNS = ", ".join(RequestRow._fields)
 _ADD = Statement(
     f"INSERT INTO requests ({', '.join(FIELDS)}) VALUES ({', '.join(':' + name for name in FIELDS)})"  # noqa: S608  # fixed text

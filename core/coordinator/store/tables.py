@@ -79,9 +79,10 @@ keys = _table(
     _words("name"),
     _time("created"),
     _time("revoked", null=True),
+    _number("webhook_version", 1),
     Index(None, "user_id"),
 )
-"""API keys, hashed."""
+"""API keys, hashed. `webhook_version` says which secret made from the key signs deliveries."""
 
 workers = _table(
     "workers",
@@ -142,6 +143,8 @@ requests = _table(
     _words("ip"),
     _words("agent"),
     Column("webhook", Text, nullable=True),
+    Column("webhook_key", String(64), nullable=True),
+    _words("origin"),
     Column("proxied_account", Text, nullable=True),
     Index(None, "expires_at"),
     Index("ix_requests_pool", "pool", sqlite_where=text("waiting > 0"), postgresql_where=text("waiting > 0")),
@@ -250,6 +253,21 @@ idempotency = _table(
 
 blob_wishes = _table("blob_wishes", Column("key", String(200), primary_key=True), _time("created"))
 """Pictures that are to be deleted from the blob store; a row goes when the picture is gone."""
+
+webhooks = _table(
+    "webhooks",
+    _uuid(key=True),
+    _words("address"),
+    Column("key", String(64), nullable=True),
+    _words("origin"),
+    _flag("inline"),
+    _words("body", "{}"),
+    _time("created"),
+    _time("due"),
+    _number("attempts"),
+    Index(None, "due"),
+)
+"""Deliveries to requesters' own servers, each named after its job; a row goes when it arrived or was given up."""
 
 statistics = _table(
     "statistics",

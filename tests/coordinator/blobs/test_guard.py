@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from aiohttp import web
 
-from core.coordinator.blobs.guard import Address, Fetcher, is_public
+from core.coordinator.blobs.guard import Address, Fetcher, Poster, is_public
 from core.errors import InvalidRequest
 
 LOOPBACK = "http://127.0.0.1"
@@ -169,3 +169,38 @@ def test_loopback_is_only_a_means_of_these_tests() -> None:
     """Nobody who leaves out `allowed` can reach this machine."""
     judge: Callable[[Address], bool] = Fetcher(limit=1)._allowed
     assert judge is is_public
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:{port}/take",
+        "https://127.0.0.1:{port}/take",
+        "http://localhost:{port}/take",
+        "https://[::1]/take",
+        "https://10.1.2.3/take",
+        "http://93.184.215.14/take",
+        "ftp://example.org/",
+    ],
+)
+async def test_nothing_is_posted_into_this_network(address: str) -> None:
+    """Without leave to do so a message reaches neither this machine nor a private one, nor goes out in clear text."""
+    taken: list[bytes] = []
+
+    async def take(request: web.Request) -> web.Response:
+        taken.append(await request.read())
+        return web.Response(status=302, headers={"Location": "/take"})
+
+    app = web.Application()
+    app.router.add_post("/take", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    with pytest.raises(InvalidRequest):
+        await Poster().post(address.format(port=port), b"{}", {})
+    assert taken == []
+    near = f"http://127.0.0.1:{port}/take"
+    assert await Poster(loopback=True).post(near, b"{}", {}) == 302
+    assert taken == [b"{}"]
+    await runner.cleanup()
