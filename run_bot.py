@@ -50,10 +50,10 @@ async def household(settings: Settings, *parts: str, say: str | None = None, bar
 
 
 async def _coordinator(group: asyncio.TaskGroup, settings: Settings, stop: asyncio.Event) -> str:
-    from core.coordinator.app import serve
+    from core.coordinator.processes import run_coordinator
 
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    group.create_task(serve(settings, ready=ready.set_result, stop=stop))
+    group.create_task(run_coordinator(settings, ready=ready.set_result, stop=stop))
     return await ready
 
 
@@ -116,6 +116,12 @@ def up(file: File = None) -> None:
     _run(settings, *(name for name in ("coordinator", "worker", "bots") if getattr(settings, name).enabled))
 
 
+@app.command()
+def coordinator(file: File = None, processes: Annotated[int | None, typer.Option(min=1, max=256)] = None) -> None:
+    """Run the bundled horde; several processes answer better than one, and need PostgreSQL."""
+    _run(load(file).with_processes(processes), "coordinator")
+
+
 def _alone(part: str, words: str) -> None:
     def start(file: File = None) -> None:
         _run(load(file), part)
@@ -123,7 +129,6 @@ def _alone(part: str, words: str) -> None:
     app.command(part, help=words)(start)
 
 
-_alone("coordinator", "Run the bundled horde.")
 _alone("worker", "Lend this machine: draw for a coordinator.")
 _alone("bots", "Run the bots on every platform that the settings enable.")
 

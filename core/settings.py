@@ -44,6 +44,9 @@ class Coordinator(Section):
     enabled: bool = Field(default=True, description="Run the coordinator in `up`.")
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 opens it to the network.")
     port: Port = Field(default=7001, description="Port to listen on; 0 takes any free one.")
+    processes: int = Field(
+        default=1, ge=1, le=256, description="Processes that answer calls; more than 1 needs PostgreSQL."
+    )
     public_url: str = Field(default="", description="Address that workers and clients use; empty = http://host:port.")
     name: str = Field(
         default="Largesse", min_length=1, max_length=100, description="Name of this horde, shown to clients."
@@ -202,6 +205,11 @@ class Settings(BaseSettings):
             for name, section in sections.items()
             if isinstance(section, Platform) and section.enabled
         }
+
+    def with_processes(self, processes: int | None) -> Settings:
+        """These settings with the coordinator in so many processes; None leaves them as they are."""
+        terms = self.coordinator.model_copy(update={"processes": processes or self.coordinator.processes})
+        return self.model_copy(update={"coordinator": terms})
 
     def for_demo(self, pictures_dir: Path) -> Settings:
         """These settings with the terminal chat open, its pictures in a folder, and the logs quiet."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
@@ -22,8 +23,8 @@ from core.coordinator.auth import Accounts
 from core.coordinator.blobs.guard import Fetcher
 from core.coordinator.blobs.opening import open_blobs
 from core.coordinator.courier import run_courier
+from core.coordinator.exchange import lively, run_exchange
 from core.coordinator.keys import hash_key, house_keys, load_secret
-from core.coordinator.live import Live
 from core.coordinator.memo import Memo
 from core.coordinator.middleware import add_headers, frame
 from core.coordinator.pages.views import add_pages
@@ -41,6 +42,8 @@ DATABASE_FILE = "coordinator.db"
 BOTS_ENDOWMENT = 100_000.0
 """Kudos that the bots' account starts with, so that large pictures, which are paid in advance, can be asked for."""
 _DRAIN_SECONDS = 10.0
+_BACKLOG = 1024
+_AT_A_TIME = 8
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # what people listen on
 
 
@@ -67,7 +70,7 @@ def create_app(settings: Settings) -> web.Application:
                     accounts=Accounts(database, secret),
                     rates=rates,
                     fetcher=Fetcher(limit=terms.limits.max_source_bytes),
-                    live=Live(),
+                    live=lively(database),
                     memo=Memo(),
                 )
                 yield
@@ -118,13 +121,20 @@ def _furnish(tx: Writing, data_dir: Path, secret: bytes) -> None:
         accounts.create(tx, name="largesse bots", key_hash=bots, now=time.time(), service=True, kudos=BOTS_ENDOWMENT)
 
 
-async def serve(settings: Settings, *, ready: Callable[[str], None], stop: asyncio.Event) -> None:
+async def serve(
+    settings: Settings,
+    *,
+    ready: Callable[[str], None],
+    stop: asyncio.Event,
+    listening: socket.socket | None = None,
+) -> None:
     """Run a coordinator until `stop` is set, then let running calls finish.
 
     Args:
         settings: all of them; `general.data_dir` and `coordinator` are used.
         ready: called once with the address under which this process can be reached on this machine.
         stop: set it to end: long polls answer at once, other calls have ten seconds.
+        listening: a bound port that other processes answer as well; None = the one of the settings is opened.
 
     Raises:
         ConfigError: the port is taken, or the database or the kept keys cannot be used.
@@ -133,15 +143,19 @@ async def serve(settings: Settings, *, ready: Callable[[str], None], stop: async
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_DRAIN_SECONDS)
     try:
         await runner.setup()
-        address = await _listen(runner, settings)
+        terms = settings.coordinator
+        shared = listening or bind(terms.host, terms.port)
+        address = await _listen(runner, terms.host, shared)
         async with asyncio.TaskGroup() as group:
             sweeper = group.create_task(run_sweeper(app[ROOMS]))
             courier = group.create_task(run_courier(app[ROOMS]))
+            exchange = group.create_task(run_exchange(app[ROOMS]))
             _log.info("coordinator_listens", url=address)
             ready(address)
             await stop.wait()
             sweeper.cancel()
             courier.cancel()
+            exchange.cancel()
     finally:
         if ROOMS in app:
             app[ROOMS].live.close()
@@ -149,16 +163,30 @@ async def serve(settings: Settings, *, ready: Callable[[str], None], stop: async
     _log.info("coordinator_stopped")
 
 
-async def _listen(runner: web.AppRunner, settings: Settings) -> str:
-    host, port = settings.coordinator.host, settings.coordinator.port
-    site = web.TCPSite(runner, host, port)
+def bind(host: str, port: int) -> socket.socket:
+    """A port of this machine, opened; connections to it wait until a process answers.
+
+    Raises:
+        ConfigError: it is taken, or not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        await site.start()
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise ConfigError(
             f"coordinator.port: cannot listen on {host}:{port} ({error.strerror or error}); "
             "another program, perhaps another Largesse, uses it: choose another port, or 0 for any free one."
         ) from error
-    real = runner.addresses[0][1]
+
+
+def near_address(host: str, port: int) -> str:
+    """How a port is reached from this machine."""
     near = _EVERYWHERE.get(host, host)
-    return f"http://[{near}]:{real}" if ":" in near else f"http://{near}:{real}"
+    return f"http://[{near}]:{port}" if ":" in near else f"http://{near}:{port}"
+
+
+async def _listen(runner: web.AppRunner, host: str, listening: socket.socket) -> str:
+    """Answer calls; a few at a time are accepted, so that several processes share a burst."""
+    await web.SockSite(runner, listening, backlog=_AT_A_TIME).start()
+    listening.listen(_BACKLOG)
+    return near_address(host, listening.getsockname()[1])

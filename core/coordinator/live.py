@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
@@ -34,7 +34,9 @@ class Step:
 class Live:
     """Steps by job id, and one event that long polls wait for."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str], None] = lambda _: None) -> None:
+        """tell: passes a word on to the other processes, who `hear` it."""
+        self._tell = tell
         self._steps: OrderedDict[str, Step] = OrderedDict()
         self._arrival = asyncio.Event()
         self._changes: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
@@ -45,6 +47,10 @@ class Live:
 
     def report(self, job_id: str, *, step: int, steps: int) -> None:
         """Remember how far a job is; a report that comes late does not turn it back."""
+        self._reported(job_id, step=step, steps=steps)
+        self._tell(f"step {job_id} {step} {steps}")
+
+    def _reported(self, job_id: str, *, step: int, steps: int) -> None:
         before = self._steps.pop(job_id, None)
         done = max(step, before.step) if before is not None and before.steps == steps else step
         self._steps[job_id] = Step(step=min(done, steps), steps=steps, at=time.monotonic())
@@ -65,6 +71,10 @@ class Live:
 
     def wake(self) -> None:
         """New work is there: every long poll looks again."""
+        self._rouse()
+        self._tell("wake")
+
+    def _rouse(self) -> None:
         self._arrival.set()
         if not self._closing:
             self._arrival = asyncio.Event()
@@ -80,6 +90,22 @@ class Live:
 
     def touch(self, request_id: str) -> None:
         """A request is not what it was: whoever follows it looks again."""
+        self._touched(request_id)
+        self._tell(f"touch {request_id}")
+
+    def hear(self, word: str) -> None:
+        """What another process passed on."""
+        match word.split():
+            case ["wake"]:
+                self._rouse()
+            case ["touch", request_id]:
+                self._touched(request_id)
+            case ["step", job_id, step, steps]:
+                self._reported(job_id, step=int(step), steps=int(steps))
+            case _:
+                return  # of a newer version
+
+    def _touched(self, request_id: str) -> None:
         event = self._changes.pop(request_id, None)
         if event is not None:
             event.set()
@@ -109,6 +135,6 @@ class Live:
     def close(self) -> None:
         """Let every long poll answer and every stream end now, and those that come later too."""
         self._closing = True
-        self.wake()
+        self._rouse()
         for request_id in list(self._changes):
-            self.touch(request_id)
+            self._touched(request_id)

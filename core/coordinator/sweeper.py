@@ -1,8 +1,8 @@
 """What has to happen without anybody asking: jobs of silent workers go back, old requests and their pictures go away.
 
-One loop of one process. A round is a transaction; pictures are removed from the store only after the wish to remove
-them is committed, and the wish is struck off only after they are gone: a process killed in between repeats a removal
-and never forgets one.
+Every process runs this loop, and each round is one process's. A round is a transaction; pictures are removed from the
+store only after the wish to remove them is committed, and the wish is struck off only after they are gone: a process
+killed in between repeats a removal and never forgets one.
 """
 
 from __future__ import annotations
@@ -32,13 +32,19 @@ async def run_sweeper(rooms: Rooms) -> None:
     orphans_due = time.monotonic()
     while True:
         try:
-            await sweep_once(rooms)
+            async with rooms.database.alone("sweep") as mine:
+                if mine and await _due(rooms):
+                    await sweep_once(rooms)
             if time.monotonic() >= orphans_due:
                 orphans_due = time.monotonic() + _ORPHANS_EVERY
                 await _remove_orphans(rooms)
         except (LargesseError, SQLAlchemyError, sqlite3.Error, OSError) as error:
             _log.warning("sweep_failed", reason=str(error))
         await asyncio.sleep(rooms.terms.sweep_every)
+
+
+async def _due(rooms: Rooms) -> bool:
+    return await rooms.database.write(lambda tx: sweep.due(tx, terms=rooms.terms, now=time.time()))
 
 
 async def sweep_once(rooms: Rooms) -> None:

@@ -119,7 +119,7 @@ class Postgres:
         self._faults = Faults(address)
         self._idle: list[_Line] = []
         self._free = asyncio.Semaphore(CONNECTIONS)
-        self.signals = Signals(self._open)
+        self.signals = Signals(self._open, self._faults.kinds)
 
     def local(self, kind: Callable[[], T]) -> T:
         """What this process remembers about this database under `kind`."""

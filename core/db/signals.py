@@ -13,6 +13,8 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn, Protocol
 
+from core.errors import HordeUnavailable
+
 CHANNEL = "largesse"
 EVERYTHING = "everything"
 """The topic under which a listener hears that it may have missed anything."""
@@ -34,7 +36,9 @@ class _Line(Protocol):
 class Signals:
     """The messages of one process, both ways."""
 
-    def __init__(self, connect: Callable[[], Awaitable[_Line]]) -> None:
+    def __init__(self, connect: Callable[[], Awaitable[_Line]], faults: tuple[type[Exception], ...]) -> None:
+        """faults: what the driver raises where the connection breaks."""
+        self._faults = faults
         self._connect = connect
         self._name = secrets.token_hex(8)
         self._out: dict[tuple[str, str], None] = {}
@@ -58,8 +62,14 @@ class Signals:
                 (again), with EVERYTHING and nothing: what was said before is not heard any more.
 
         Raises:
-            OSError, sqlalchemy.exc.DBAPIError, asyncpg's errors: the connection broke or cannot be made.
+            HordeUnavailable: the connection broke or cannot be made.
         """
+        try:
+            await self._take_part(hear)
+        except self._faults as error:
+            raise HordeUnavailable(f"No word from the database: {error}", retry_after=1) from error
+
+    async def _take_part(self, hear: Hear) -> NoReturn:
 
         def heard(_connection: object, _process: int, _channel: str, letter: str) -> None:
             self._heard(hear, letter)

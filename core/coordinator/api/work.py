@@ -30,8 +30,10 @@ from core.errors import HordeUnavailable, InvalidRequest, NotFound
 
 UPLOADED = "R2"
 """What a worker says in `generation` when it has PUT the picture to its address."""
-_LOOK_AGAIN = 5.0
-"""Seconds after which a waiting pop looks again even if nobody woke it: other processes may have made work."""
+_LOOK_AGAIN = 2.0
+"""Seconds after which a waiting pop looks again even if nobody woke it: word from another process may get lost."""
+_HURRIES, _HURRY = 20, 0.01
+"""How often, and after how many seconds, a pop looks again when others were just taking what it could have."""
 
 
 async def pop(call: Call) -> web.Response:
@@ -40,6 +42,7 @@ async def pop(call: Call) -> web.Response:
     body = await call.body(PopRequest)
     user = await call.user()
     until = time.monotonic() + body.wait
+    hurries = 0
     while True:
         arrival = call.rooms.live.arrival()
         offer = await call.rooms.database.write(
@@ -49,6 +52,11 @@ async def pop(call: Call) -> web.Response:
         if isinstance(offer, Offer):
             call.rooms.live.touch(offer.request_id)
             return call.reply(_job(call, offer))
+        if offer.busy and hurries < _HURRIES and not call.rooms.live.closing:
+            hurries += 1
+            await asyncio.sleep(_HURRY)
+            continue
+        hurries = 0
         if left <= 0 or call.rooms.live.closing or not await _woken(call, arrival, left):
             return call.reply(_no_job(offer))
 

@@ -41,28 +41,29 @@ def offer(tx: Writing, *, terms: Coordinator, user: User, pop: PopRequest, ip: s
         UserError: the account or the worker may not work here, with its code.
         NotAllowed: `WorkerMaintenance`, when there is nothing for its owner and it is in maintenance.
     """
-    worker = workers.check_in(tx, terms=terms, user=user, pop=pop, ip=ip, now=now)
-    if pop.session is not None:
-        for job in jobs.of_former_session(tx, worker.row.id, pop.session):
+    if pop.session is not None:  # before the worker: requests are locked first, the order that everybody keeps
+        for job in jobs.of_former_session(tx, user_id=user.id, worker=pop.name, session=pop.session):
             restart.put_back(tx, terms=terms, job=job, fault=False, now=now)
+    worker = workers.check_in(tx, terms=terms, user=user, pop=pop, ip=ip, now=now)
     skipped: dict[str, int] = {}
-    for row in _candidates(tx, worker, pop, skipped, now):
+    busy: list[str] = []
+    for row in _candidates(tx, worker, pop, skipped, busy, now):
         return _hand_over(tx, terms, worker, pop, row, now)
     if worker.row.maintenance:
         raise NotAllowed(workers.maintenance_message(worker.row), code="WorkerMaintenance")
-    return Nothing(worker.row.id, _why_nothing(tx, worker, skipped, now))
+    return Nothing(worker.row.id, _why_nothing(tx, worker, skipped, now), busy=bool(busy))
 
 
 def _candidates(
-    tx: Writing, worker: Live, pop: PopRequest, skipped: dict[str, int], now: float
+    tx: Writing, worker: Live, pop: PopRequest, skipped: dict[str, int], busy: list[str], now: float
 ) -> Iterator[RequestRow]:
     """Requests that this worker may be given now, best first, each locked for us."""
     lanes = tx.local(Lanes)
     lanes.refresh(tx, now)
     served = tx.local(Matches).served(worker.traits, lanes.keys)
-    yield from _open(tx, worker, _favoured(tx, worker, pop, served), skipped)
+    yield from _open(tx, worker, _favoured(tx, worker, pop, served), skipped, busy)
     if worker.takes_all:
-        yield from _open(tx, worker, (request for _, request in lanes.walk(tx, served)), skipped)
+        yield from _open(tx, worker, (request for _, request in lanes.walk(tx, served)), skipped, busy)
 
 
 def _favoured(tx: Writing, worker: Live, pop: PopRequest, served: set[int]) -> list[str]:
@@ -80,10 +81,13 @@ def _favoured(tx: Writing, worker: Live, pop: PopRequest, served: set[int]) -> l
     return [request for _, request in sorted(found)]
 
 
-def _open(tx: Writing, worker: Live, candidates: Iterable[str], skipped: dict[str, int]) -> Iterator[RequestRow]:
+def _open(
+    tx: Writing, worker: Live, candidates: Iterable[str], skipped: dict[str, int], busy: list[str]
+) -> Iterator[RequestRow]:
     for request in candidates:
         row = store.claim(tx, request)
         if row is None:
+            busy.append(request)
             continue
         reason = _refusal(tx, worker, row)
         if reason is None:

@@ -90,6 +90,12 @@ def balance(tx: Reading, user_id: int) -> int:
     return store.balance(tx, wallet(user_id))
 
 
+def lock(tx: Writing, user: User) -> None:
+    """Let nobody else count or spend what is this user's until the transaction ends; the anonymous one is everybody."""
+    if user.id != ANONYMOUS:
+        store.lock(tx, user.id)
+
+
 def spendable(tx: Writing, user: User) -> int:
     """What the user can spend now; the user's spending is locked until the transaction ends."""
     if user.id == ANONYMOUS:

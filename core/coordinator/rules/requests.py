@@ -127,6 +127,7 @@ def accept(
     Raises:
         UserError: it is not accepted; nothing was stored or paid.
     """
+    ledger.lock(tx, user)  # what waits is counted, and kudos are spent, by one of a user's requests at a time
     former = replay(tx, user=user, idempotency_key=idempotency_key)
     if former is not None:
         return former

@@ -29,28 +29,37 @@ REMEMBERED_SECONDS = 7 * 86400
 """How long a first answer to an Idempotency-Key is kept."""
 
 
+def due(tx: Writing, *, terms: Coordinator, now: float) -> bool:
+    """Is it time for a round? Says yes once for each period, whichever process asks."""
+    return figures.due(tx, "sweep", every=terms.sweep_every, now=now)
+
+
 def sweep(tx: Writing, *, terms: Coordinator, now: float) -> Swept:
     """One round."""
-    lost = jobs.stale(tx, now, MOST_JOBS)
-    requeued = [_lose(tx, terms, job, now) for job in lost]
-    gone = store.expired(tx, now, MOST_REQUESTS)
+    lost = [job for job in jobs.stale(tx, now, MOST_JOBS) if _is_lost(tx, job)]
+    requeued = [restart.put_back(tx, terms=terms, job=job, fault=True, now=now) for job in lost]
+    gone = sorted(store.expired(tx, now, MOST_REQUESTS))
     for request in gone:
         _forget(tx, terms, request, now)
+    for worker in sorted(job.worker_id for job in lost):
+        restart.blame(tx, worker, now)
     _fold(tx)
     if figures.due(tx, "idempotency", every=3600, now=now):
         accounts.forget(tx, now - REMEMBERED_SECONDS)
     return Swept(len(lost), len(gone), any(requeued))
 
 
-def _lose(tx: Writing, terms: Coordinator, job: jobs.JobRow, now: float) -> bool:
-    restart.blame(tx, job.worker_id, now)
-    return restart.put_back(tx, terms=terms, job=job, fault=True, now=now)
+def _is_lost(tx: Writing, job: jobs.JobRow) -> bool:
+    """Whether a job is lost for good; one that is being handed in at this moment is not."""
+    store.lock(tx, job.request_id)
+    row = jobs.lock(tx, job.id)
+    return row is not None and row.state == jobs.State.PROCESSING
 
 
 def _forget(tx: Writing, terms: Coordinator, request_id: str, now: float) -> None:
     """Forget a request with its jobs and pictures, and give back what was put aside for it."""
     row = store.lock(tx, request_id)
-    if row is None:
+    if row is None or row.expires_at >= now:  # something happened to it since we looked
         return
     if row.waiting:
         tx.local(Lanes).leave(tx, row.id, row.rank, json.loads(row.lanes))

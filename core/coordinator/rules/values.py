@@ -195,6 +195,8 @@ class Nothing:
     worker_id: str
     skipped: Mapping[str, int] = field(default_factory=dict[str, int])
     """Reason → waiting pictures that were not offered because of it."""
+    busy: bool = False
+    """Somebody else had a hand on what would fit, just now: it pays to ask again at once."""
 
 
 @dataclass(frozen=True, slots=True)

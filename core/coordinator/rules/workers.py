@@ -54,8 +54,10 @@ def check_in(tx: Writing, *, terms: Coordinator, user: User, pop: PopRequest, ip
     elif row.kind != Kind.IMAGE:
         raise InvalidRequest(f"{pop.name!r} is a worker of another type.", code="PolymorphicNameConflict")
     text = traits_of.declare(pop, most_models=terms.limits.max_worker_models).text()
-    if _has_news(row, pop, text) or now - row.last_seen >= CHECK_IN_EVERY:
-        row = _write(tx, row, pop, text, ip, now)
+    if _is_due(row, pop, text, now):
+        row = store.lock(tx, pop.name) or row  # its last pop may be elsewhere just now, and uptime counts once
+        if _is_due(row, pop, text, now):
+            row = _write(tx, row, pop, text, ip, now)
     return live(row)
 
 
@@ -84,6 +86,7 @@ def _refuse_name(name: str) -> None:
 
 def _make(tx: Writing, user: User, pop: PopRequest, now: float) -> WorkerRow:
     _refuse_name(pop.name)
+    ledger.lock(tx, user)  # so that two new workers of one account are counted one after the other
     count = len(store.owned(tx, user.id))
     most = MOST_WORKERS_TRUSTED if user.trusted else MOST_WORKERS
     if count >= max(most, user.worker_invited):
@@ -99,9 +102,10 @@ def _make(tx: Writing, user: User, pop: PopRequest, now: float) -> WorkerRow:
     return row
 
 
-def _has_news(row: WorkerRow, pop: PopRequest, declared: str) -> bool:
+def _is_due(row: WorkerRow, pop: PopRequest, declared: str, now: float) -> bool:
     known = (row.declared, row.threads, row.agent, row.session)
-    return known != (declared, pop.threads, pop.bridge_agent, pop.session)
+    news = known != (declared, pop.threads, pop.bridge_agent, pop.session)
+    return news or now - row.last_seen >= CHECK_IN_EVERY
 
 
 def _write(tx: Writing, row: WorkerRow, pop: PopRequest, declared: str, ip: str, now: float) -> WorkerRow:

@@ -59,11 +59,13 @@ _DONE = Statement(
 )
 _ABORT = Statement("UPDATE jobs SET state = 'aborted', finished = :now WHERE id = :id AND state = 'processing'")
 _STALE = Statement(
-    f"SELECT {_COLUMNS} FROM jobs j WHERE j.state = 'processing' AND j.deadline < :now ORDER BY j.id LIMIT :limit"  # noqa: S608  # fixed text
+    f"SELECT {_COLUMNS} FROM jobs j WHERE j.state = 'processing' AND j.deadline < :now "  # noqa: S608  # fixed text
+    "ORDER BY j.request_id, j.id LIMIT :limit"
 )
 _FORMER = Statement(
-    f"SELECT {_COLUMNS} FROM jobs j WHERE j.state = 'processing' AND j.worker_id = :worker_id "  # noqa: S608  # fixed text
-    "AND (j.session IS NULL OR j.session <> :session)"
+    f"SELECT {_COLUMNS} FROM workers w JOIN jobs j ON j.worker_id = w.id "  # noqa: S608  # fixed text
+    "WHERE w.name = :worker AND w.user_id = :user_id AND j.state = 'processing' "
+    "AND (j.session IS NULL OR j.session <> :session) ORDER BY j.request_id, j.id"
 )
 _REMOVE = Statement("DELETE FROM jobs WHERE request_id = :request_id")
 _WISH = Statement("INSERT INTO blob_wishes (key, created) VALUES (:key, :now) ON CONFLICT (key) DO NOTHING")
@@ -114,9 +116,10 @@ def stale(tx: Reading, now: float, limit: int) -> list[JobRow]:
     return [JobRow._make(row) for row in tx.all(_STALE, {"now": now, "limit": limit})]
 
 
-def of_former_session(tx: Reading, worker_id: str, session: str) -> list[JobRow]:
-    """Jobs that an earlier run of the worker's process holds."""
-    return [JobRow._make(row) for row in tx.all(_FORMER, {"worker_id": worker_id, "session": session})]
+def of_former_session(tx: Reading, *, user_id: int, worker: str, session: str) -> list[JobRow]:
+    """Jobs that an earlier run of the process of a user's worker (its name) holds."""
+    named = {"user_id": user_id, "worker": worker, "session": session}
+    return [JobRow._make(row) for row in tx.all(_FORMER, named)]
 
 
 def remove(tx: Writing, request_id: str) -> None:

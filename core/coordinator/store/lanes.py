@@ -5,7 +5,8 @@ worker it asks for). For every lane that may hold something the process knows a 
 rank. A pop looks only at lanes its worker serves, smallest bound first, so its cost depends on neither the length of
 the queue nor on what does not fit. Bounds are only ever too small (that costs a look), never too large (that would hide
 a request): they fall when a request enters, rise when a look found a later head, and another process's writes make this
-one load them anew, at once on SQLite and within `RELOAD_SECONDS` on PostgreSQL.
+one load them anew: at once on SQLite; on PostgreSQL when it is told of them, and where that message gets lost,
+`RELOAD_SECONDS` after the last time.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from itertools import chain, islice, repeat
 from core.db import Reading, Row, Statement, Writing
 
 RELOAD_SECONDS = 1.0
+TOPIC = "lanes"
+"""Under which other processes are told what entered which lane."""
 PROBES = (1, 4, 16)
 PAGE = 32
 FEW = 256
@@ -87,16 +90,30 @@ class Lanes:
         """Learn what other processes did."""
         version = tx.foreign_writes()
         if version is None:
-            if now - self._loaded_at < RELOAD_SECONDS:
+            if 0 <= now - self._loaded_at < RELOAD_SECONDS:
                 return
         elif version == self._seen:
             return
+        self._loaded_at = now  # before the work: others that ask meanwhile make do with the last look
         before = dict(self._epochs)
         for lane, text, head in tx.all(_LOAD):
             if lane not in self.keys:
                 self._learn(lane, LaneKey.parse(text))
             self._set(lane, head, before.get(lane, 0))
-        self._seen, self._loaded_at = version, now
+        self._seen = version
+
+    def distrust(self) -> None:
+        """Messages of other processes may have got lost: load everything at the next question."""
+        self._loaded_at = float("-inf")
+
+    def hear(self, messages: Iterable[str]) -> None:
+        """What entered which lane elsewhere, as another process's `enter` told it."""
+        for message in messages:
+            lane, rank = map(int, message.split())
+            if lane in self.keys:
+                self._entered((lane,), rank)
+            else:
+                self.distrust()
 
     def known(self, tx: Reading, lanes: Collection[int]) -> list[LaneKey]:
         """What some lanes are, looked up where another process made them."""
@@ -143,6 +160,8 @@ class Lanes:
         tx.run_many(_ENTER, [{"lane": lane, "rank": rank, "request": request} for lane in lanes])
         self._entered(lanes, rank)  # for the rest of this transaction; a bound that is too small does no harm
         tx.after_commit(lambda: self._entered(lanes, rank))  # again: others may have looked before it was visible
+        for lane in lanes:
+            tx.tell(TOPIC, f"{lane} {rank}")
 
     def _entered(self, lanes: Collection[int], rank: int) -> None:
         for lane in lanes:
@@ -185,8 +204,8 @@ class Lanes:
         """Look at the heads of some lanes, and remember them once the transaction stands."""
         size = next(size for size in PROBES if size >= len(lanes))
         asked = {f"lane{place}": lanes[min(place, len(lanes) - 1)] for place in range(size)}
+        epochs = {lane: self._epochs.get(lane, 0) for lane in lanes}  # of before the look: what enters meanwhile counts
         found = {row[0]: row for row in tx.all(_HEADS[size], asked)}
-        epochs = {lane: self._epochs.get(lane, 0) for lane in lanes}
 
         def remember() -> None:
             for lane, epoch in epochs.items():

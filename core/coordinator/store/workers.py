@@ -51,6 +51,7 @@ _SELECT = (
 )
 _BY_ID = Statement(_SELECT + "WHERE w.id = :id")
 _BY_NAME = Statement(_SELECT + "WHERE w.name = :name")
+_LOCK = Statement(_SELECT + "WHERE w.name = :name FOR NO KEY UPDATE OF w")
 _LIVE = Statement(_SELECT + "WHERE w.last_seen > :since ORDER BY w.name")
 _OWNED = Statement("SELECT id FROM workers WHERE user_id = :user_id ORDER BY name")
 _CHECK_IN = Statement(
@@ -81,6 +82,12 @@ def by_id(tx: Reading, worker_id: str) -> WorkerRow | None:
 def by_name(tx: Reading, name: str) -> WorkerRow | None:
     """A worker by its name, which is its own over all kinds."""
     row = tx.one(_BY_NAME, {"name": name})
+    return None if row is None else WorkerRow._make(row)
+
+
+def lock(tx: Writing, name: str) -> WorkerRow | None:
+    """A worker that nobody else changes until the transaction ends."""
+    row = tx.one(_LOCK if tx.postgres else _BY_NAME, {"name": name})
     return None if row is None else WorkerRow._make(row)
 
 
