@@ -66,6 +66,11 @@ class Coordinator(Section):
     worker_stale_after: int = Field(
         default=300, ge=10, description="Seconds without a pop until a worker counts as gone."
     )
+    trust_threshold: float = Field(
+        default=0.0,
+        ge=0.0,
+        description="Kudos in escrow at which an owner of workers becomes trusted; 0 = only people decide.",
+    )
     sweep_every: float = Field(default=10.0, ge=0.1, description="Seconds between two rounds of the sweeper.")
     limits: Limits = Field(default_factory=Limits, description="")
     blobs: Blobs = Field(default_factory=Blobs, description="")

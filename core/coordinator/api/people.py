@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-from core.contract.people import KudosTransfer, KudosTransferred, UserDetails
+from core.contract.people import KudosAward, KudosAwarded, KudosTransfer, KudosTransferred, UserDetails
 from core.coordinator.api.call import Call
 from core.coordinator.auth import invalid_key
 from core.coordinator.rules import accounts, figures, kudos
@@ -66,6 +66,19 @@ async def transfer(call: Call) -> web.Response:
         )
     )
     return call.reply(KudosTransferred(transferred=moved))
+
+
+async def award(call: Call) -> web.Response:
+    """POST kudos/award: an admin rewards somebody; nobody pays for it."""
+    call.key()
+    body = await call.body(KudosAward)
+    giver, key = await call.user(), call.idempotency_key
+    given = await call.rooms.database.write(
+        lambda tx: kudos.award(
+            tx, giver=giver, to=body.username, amount=body.amount, idempotency_key=key, now=time.time()
+        )
+    )
+    return call.reply(KudosAwarded(awarded=given))
 
 
 def _privilege(asker: User | None, user: User) -> int:

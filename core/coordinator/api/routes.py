@@ -8,8 +8,18 @@ from aiohttp import web
 
 from core.contract import paths
 from core.contract.generate import AsyncResponse, CheckResponse, GenerateRequest, StatusResponse
-from core.contract.people import KudosTransfer, KudosTransferred, UserDetails
-from core.contract.status import Heartbeat, ImageTotals, ModelStatus, ModelTotals, Modes, News, Performance, TextTotals
+from core.contract.people import KudosAward, KudosAwarded, KudosTransfer, KudosTransferred, UserDetails
+from core.contract.status import (
+    Heartbeat,
+    ImageTotals,
+    ModelStatus,
+    ModelTotals,
+    Modes,
+    ModesUpdate,
+    News,
+    Performance,
+    TextTotals,
+)
 from core.contract.webhooks import WebhookSecret
 from core.contract.work import (
     PopRequest,
@@ -95,6 +105,10 @@ ENDPOINTS: Sequence[Endpoint] = (
         rates=(Rule("1/second", Scope.KEY), Rule("90/hour", Scope.KEY)),
     ),
     Endpoint(
+        "POST", paths.KUDOS_AWARD, people.award, "Reward somebody", "People", Key.REQUIRED, body=KudosAward,
+        answer=KudosAwarded, headers=_ONCE, also={401: _GONE, 403: _NOT_YOURS},
+    ),
+    Endpoint(
         "GET", paths.OURS_WEBHOOK_SECRET, webhooks.secret, "What signs the webhooks of this key", "People",
         Key.REQUIRED, answer=WebhookSecret, also={401: _GONE, 403: _NOT_YOURS}, rates=(Rule("30/minute"),),
     ),
@@ -142,6 +156,10 @@ ENDPOINTS: Sequence[Endpoint] = (
     Endpoint(
         "GET", paths.MODES, status.modes, "How the horde is run now", "Status", Key.OPTIONAL, answer=Modes,
         rates=(Rule("30/minute"),), also={401: _GONE},
+    ),
+    Endpoint(
+        "PUT", paths.MODES, status.change_modes, "Change how the horde is run", "Status", Key.REQUIRED,
+        body=ModesUpdate, answer=Modes, rates=(Rule("30/minute"),), also={401: _GONE, 403: _NOT_YOURS},
     ),
     Endpoint("GET", paths.NEWS, status.news, "News", "Status", answer=News, many=True),
     Endpoint("GET", paths.STATS_IMG_TOTALS, status.image_totals, "Pictures made", "Status", answer=ImageTotals),

@@ -11,12 +11,22 @@ import time
 from aiohttp import web
 
 from core.contract.names import ModelState, WorkerType
-from core.contract.status import Heartbeat, ImageTotals, ModelStatus, ModelTotals, Modes, Performance, TextTotals
+from core.contract.status import (
+    Heartbeat,
+    ImageTotals,
+    ModelStatus,
+    ModelTotals,
+    Modes,
+    ModesUpdate,
+    Performance,
+    TextTotals,
+)
 from core.coordinator.api.call import Call
 from core.coordinator.rooms import VERSION, Rooms
 from core.coordinator.rules import figures
 from core.coordinator.rules.values import Kind
-from core.errors import HordeUnavailable
+from core.db import Writing
+from core.errors import HordeUnavailable, InvalidRequest, NotAllowed
 
 _MODELS_SECONDS = 2.0
 _MODEL_SECONDS = 1.0
@@ -106,6 +116,34 @@ async def modes(call: Call) -> web.Response:
 
 async def _modes(rooms: Rooms) -> dict[str, bool]:
     return await rooms.database.read(figures.modes)
+
+
+async def change_modes(call: Call) -> web.Response:
+    """PUT status/modes: an admin puts the horde into maintenance; moderators close it to strangers' workers."""
+    call.key()
+    body = await call.body(ModesUpdate)
+    user = await call.user()
+    wanted = {"maintenance": body.maintenance_mode, "invite_only": body.invite_only_mode, "raid": body.raid_mode}
+    changes = {name: on for name, on in wanted.items() if on is not None}
+    if not changes:
+        raise InvalidRequest("Name a mode to change.", code="NoHordeModSelected")
+    if "maintenance" in changes and not user.admin:
+        raise NotAllowed("Only admins may put this horde into maintenance.", code="NotAdmin")
+    if changes.keys() - {"maintenance"} and not (user.moderator or user.admin):
+        raise NotAllowed("Only moderators may do that.", code="NotModerator")
+
+    def change(tx: Writing) -> None:
+        for name, on in changes.items():
+            figures.set_mode(tx, name, on=on)
+
+    await call.rooms.database.write(change)
+    return call.reply(
+        Modes(
+            maintenance_mode=bool(body.maintenance_mode),
+            invite_only_mode=bool(body.invite_only_mode),
+            raid_mode=body.raid_mode,
+        )
+    )
 
 
 async def news(call: Call) -> web.Response:

@@ -10,7 +10,7 @@ from core.coordinator.rules.values import User
 from core.coordinator.store import accounts as store
 from core.coordinator.store.ledger import Posting
 from core.db import Reading, Writing
-from core.errors import InvalidRequest, LargesseError, NotEnoughKudos
+from core.errors import InvalidRequest, LargesseError, NotAllowed, NotEnoughKudos
 
 SCOPE = "transfer"
 TOO_FAST_SECONDS = 60.0
@@ -50,6 +50,26 @@ def transfer(tx: Writing, *, sender: User, to: str, amount: int, idempotency_key
     _book(tx, sender, receiver, amount, idempotency_key, now)
     if idempotency_key is not None:
         store.remember(tx, sender.id, SCOPE, idempotency_key, digest=digest, answer=str(amount), now=now)
+    return float(amount)
+
+
+def award(tx: Writing, *, giver: User, to: str, amount: int, idempotency_key: str | None, now: float) -> float:
+    """Give kudos that nobody pays, for something that was done; the same key again changes nothing.
+
+    Raises:
+        NotAllowed: only admins award (NotAllowedAwards).
+        InvalidRequest: there is nobody of that name, or it is the anonymous account, or nothing is awarded.
+    """
+    if not giver.admin:
+        raise NotAllowed("Only admins of this horde may award kudos.", code="NotAllowedAwards")
+    receiver = accounts.find_by_name(tx, to)
+    if receiver is None:
+        raise _refuse("InvalidAwardUsername", f"There is nobody called {to!r}; names look like alias#123.")
+    if receiver.anonymous:
+        raise _refuse("KudosAwardToAnon", "Kudos cannot be awarded to the anonymous account.")
+    _refuse_amount(amount)
+    key = f"award:{giver.id}:{idempotency_key or ledger.fresh_key()}"
+    accounts.grant(tx, user_id=receiver.id, kudos=amount, key=key, now=now, kind=Entry.AWARD)
     return float(amount)
 
 

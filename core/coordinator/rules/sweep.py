@@ -9,7 +9,7 @@ from typing import Any
 
 from core.contract.names import JobState
 from core.coordinator.blobs.keys import shared_key
-from core.coordinator.rules import holds, restart
+from core.coordinator.rules import holds, restart, rewards
 from core.coordinator.rules.ledger import Entry
 from core.coordinator.rules.progress import blob_of
 from core.coordinator.rules.values import Kind, Swept
@@ -25,6 +25,8 @@ MOST_JOBS = 200
 MOST_REQUESTS = 200
 MOST_POSTINGS = 20_000
 MOST_EVENTS = 10_000
+REWARDS_EVERY = 3600.0
+TRUST_EVERY = 60.0
 REMEMBERED_SECONDS = 7 * 86400
 """How long a first answer to an Idempotency-Key is kept."""
 
@@ -46,6 +48,10 @@ def sweep(tx: Writing, *, terms: Coordinator, now: float) -> Swept:
     _fold(tx)
     if figures.due(tx, "idempotency", every=3600, now=now):
         accounts.forget(tx, now - REMEMBERED_SECONDS)
+    if figures.due(tx, "monthly", every=REWARDS_EVERY, now=now):
+        rewards.monthly(tx, now=now)
+    if figures.due(tx, "trust", every=TRUST_EVERY, now=now):
+        rewards.promote(tx, threshold=terms.trust_threshold, now=now)
     return Swept(len(lost), len(gone), any(requeued))
 
 

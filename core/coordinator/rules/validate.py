@@ -22,6 +22,10 @@ Verdict = tuple[bool, str, str]
 _MODEL_LENGTH = 255
 _SMALL_FAMILIES = re.compile(r"flux|qwen|z[-_ ]?image", re.IGNORECASE)
 _NO_CONTROLNET = re.compile(r"sdxl|cascade|flux|qwen|z[-_ ]?image", re.IGNORECASE)
+_NO_CONTROLNET_AT_ALL = re.compile(r"stable[ _]diffusion[ _]2", re.IGNORECASE)
+_NO_LAYERS = re.compile(r"cascade|flux|qwen|z[-_ ]?image|stable[ _]diffusion[ _]2", re.IGNORECASE)
+_NO_QR_CODE = re.compile(r"cascade|flux|qwen|z[-_ ]?image", re.IGNORECASE)
+_SPECIAL = "horde_special"
 _RESERVED_MODELS = frozenset(map(str, PostProcessor)) | frozenset(map(str, ControlType))
 _PAINTING = frozenset({SourceProcessing.INPAINTING, SourceProcessing.OUTPAINTING})
 
@@ -65,10 +69,26 @@ def _account_rules(request: GenerateRequest, user: User, limits: Limits) -> Iter
         "RequiresTrust",
         "Only trusted accounts may keep several pictures from being drawn together.",
     )
+    yield from _special_rules(request, user)
+
+
+def _special_rules(request: GenerateRequest, user: User) -> Iterator[Verdict]:
+    """Special models are named `horde_special::alias#1`, after the account that serves them."""
+    payload = request.params.special
+    named = [name for name in request.models if name.startswith(_SPECIAL)]
+    owners = {name.partition("::")[2] for name in named}
     yield (
-        request.params.special is not None and not user.special,
-        "Forbidden",
+        payload is not None and not user.special,
+        "SpecialFieldNeedsSpecialUser",
         "The field special needs a special account.",
+    )
+    yield bool(named) and not user.special, "SpecialModelNeedsSpecialUser", "This model needs a special account."
+    yield "" in owners, "SpecialMissingUsername", f"A special model is named {_SPECIAL}::alias#1."
+    yield bool(named) and payload is None, "SpecialMissingPayload", "A special model needs the field special."
+    yield (
+        any(owner.rpartition("#")[2] != str(user.id) for owner in owners),
+        "SpecialForbidden",
+        "This special model belongs to another account.",
     )
 
 
@@ -117,6 +137,16 @@ def _param_rules(request: GenerateRequest, limits: Limits) -> Iterator[Verdict]:
         "A picture is made larger once: name one upscaler.",
     )
     yield _too_fine(params.cfg_scale), "BadCFGDecimals", "cfg_scale has at most two decimals."
+    yield (
+        params.transparent and any(map(_NO_LAYERS.search, models)),
+        "InvalidTransparencyModel",
+        "This model does not draw transparent pictures.",
+    )
+    yield (
+        params.workflow == Workflow.QR_CODE and any(map(_NO_QR_CODE.search, models)),
+        "ControlNetMismatch",
+        "This model does not draw QR codes.",
+    )
     yield from _workflow_rules(params)
 
 
@@ -144,6 +174,16 @@ def _source_rules(request: GenerateRequest, sources: StoredSources) -> Iterator[
         has_mask and processing not in _PAINTING,
         "SourceMaskUnnecessary",
         "A mask belongs to inpainting or outpainting.",
+    )
+    yield (
+        controlled and any(map(_NO_CONTROLNET_AT_ALL.search, request.models)),
+        "ControlNetUnsupported",
+        "There is no ControlNet for this model.",
+    )
+    yield (
+        params.transparent and controlled,
+        "InvalidTransparencyCN",
+        "A transparent picture cannot be drawn with a ControlNet.",
     )
     yield (
         controlled and any(map(_NO_CONTROLNET.search, request.models)),

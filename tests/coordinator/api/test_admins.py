@@ -1,0 +1,73 @@
+"""What admins do: make accounts by command, switch modes, award kudos."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core.coordinator.people import add_user
+from core.errors import InvalidRequest
+from core.settings import Coordinator, General, Settings
+
+MODES = "/api/v2/status/modes"
+AWARD = "/api/v2/kudos/award"
+
+
+async def make(horde: Any, name: str, **options: Any) -> tuple[str, str]:
+    """An account made by the command beside a running coordinator: its name and key."""
+    said: list[str] = []
+    settings = Settings(general=General(data_dir=horde.data_dir), coordinator=Coordinator(port=0))
+    assert await add_user(settings, name, tell=said.append, **options) == 0
+    return said[0].removeprefix("name: "), said[1].removeprefix("key: ")
+
+
+async def test_an_account_is_made_by_command(horde: Any) -> None:
+    """Its key works at once, with the roles and kudos that were given."""
+    name, key = await make(horde, "Ann", kudos=100.0, trusted=True, moderator=True)
+    found = (await horde.get("/api/v2/find_user", key)).json
+    assert (found["username"], found["trusted"], found["moderator"]) == (name, True, True)
+    assert found["kudos"] == 114.0
+    for bad in ("", "a#1", "x" * 31, "line\nbreak"):
+        with pytest.raises(InvalidRequest):
+            await make(horde, bad)
+
+
+async def test_maintenance_is_for_admins(horde: Any) -> None:
+    """In maintenance nothing is accepted; moderators may switch the other modes, others nothing."""
+    _, admin = await make(horde, "Admin", admin=True)
+    _, moderator = await make(horde, "Mod", moderator=True)
+    for key, body, rc in (
+        (horde.bots_key, {"invite_only_mode": True}, "NotModerator"),
+        (moderator, {"maintenance_mode": True}, "NotAdmin"),
+        (admin, {}, "NoHordeModSelected"),
+    ):
+        answer = await horde.call("PUT", MODES, key, json=body)
+        assert answer.json["rc"] == rc
+    assert (await horde.call("PUT", MODES, moderator, json={"raid_mode": True})).json["raid_mode"] is True
+    assert (await horde.call("PUT", MODES, admin, json={"maintenance_mode": True})).status == 200
+    refused = await horde.post("/api/v2/generate/async", {"prompt": "x"})
+    assert (refused.status, refused.json["rc"]) == (400, "MaintenanceMode")
+    await horde.call("PUT", MODES, admin, json={"maintenance_mode": False})
+    await horde.ask()
+
+
+async def test_admins_award_kudos_once(horde: Any) -> None:
+    """The same Idempotency-Key awards once; everybody else is refused, and so are nobody and the anonymous."""
+    _, admin = await make(horde, "Admin", admin=True)
+    name, key = await make(horde, "Ann")
+    for _ in range(2):
+        answer = await horde.post(
+            AWARD, {"username": name, "amount": 50}, admin, headers={"Idempotency-Key": "picture-of-the-week"}
+        )
+        assert answer.json == {"awarded": 50.0}
+    found = (await horde.get("/api/v2/find_user", key)).json
+    assert (found["kudos"], found["kudos_details"]["awarded"]) == (64.0, 50.0)
+    for asker, to, amount, status, rc in (
+        (key, name, 50, 403, "NotAllowedAwards"),
+        (admin, "nobody#999", 50, 400, "InvalidAwardUsername"),
+        (admin, "Anonymous#0", 50, 400, "KudosAwardToAnon"),
+        (admin, name, -1, 400, "NegativeKudosTransfer"),
+    ):
+        answer = await horde.post(AWARD, {"username": to, "amount": amount}, asker)
+        assert (answer.status, answer.json["rc"]) == (status, rc)

@@ -1,0 +1,54 @@
+"""What people are given by the clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.coordinator.rules import accounts, ledger
+from core.coordinator.rules.rewards import MODERATOR_MONTHLY, MONTH, TRUST_AGE
+
+
+async def test_the_monthly_grant_comes_once_a_month(horde: Any) -> None:
+    """At once when it is set, then each month, however often the sweeper looks; moderators get theirs on top."""
+    ann, mod = await horde.user("ann"), await horde.user("mod", moderator=True)
+    await horde.db.write(lambda tx: accounts.change(tx, ann.id, monthly=100.0))
+    for _ in range(3):
+        await horde.sweep()
+        horde.now += 3601
+    assert await horde.balance(ann) == 114.0
+    assert await horde.balance(mod) == 14.0 + MODERATOR_MONTHLY
+    horde.now += MONTH
+    await horde.sweep()
+    assert await horde.balance(ann) == 214.0
+
+
+async def test_workers_earn_trust(horde: Any) -> None:
+    """Old enough and with enough in escrow: trusted, and the escrow becomes the owner's, once."""
+    horde.terms = horde.terms.model_copy(update={"trust_threshold": 1.0})
+    owner, asker = await horde.user("owner"), await horde.user("asker", kudos=100.0)
+    await horde.ask(asker)
+    offer = await horde.take(owner)
+    await horde.submit(owner, offer.jobs[0].id)
+    before = await horde.balance(owner)
+    await horde.sweep()
+    assert not (await horde.db.read(lambda tx: accounts.get(tx, owner.id))).trusted  # too young
+    horde.now += TRUST_AGE + 1
+    await horde.sweep()
+    assert (await horde.db.read(lambda tx: accounts.get(tx, owner.id))).trusted
+    saved = await horde.db.read(lambda tx: ledger.store.balance(tx, ledger.escrow(owner.id)))
+    assert saved == 0
+    after = await horde.balance(owner)
+    assert after > before
+    horde.now += 61
+    await horde.sweep()
+    assert await horde.balance(owner) == after
+
+
+async def test_without_a_threshold_nobody_is_trusted_by_themselves(horde: Any) -> None:
+    """The default leaves trust to people."""
+    owner, asker = await horde.user("owner"), await horde.user("asker", kudos=100.0)
+    await horde.ask(asker)
+    await horde.submit(owner, (await horde.take(owner)).jobs[0].id)
+    horde.now += TRUST_AGE + 1
+    await horde.sweep()
+    assert not (await horde.db.read(lambda tx: accounts.get(tx, owner.id))).trusted
