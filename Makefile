@@ -5,6 +5,7 @@ VENV   ?= .venv
 PY      = $(VENV)/bin/python
 PIP     = $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
 SAY    ?=
+TERMINAL ?=
 OUT    ?= out
 
 .DEFAULT_GOAL := help
@@ -24,8 +25,8 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 	@$(PIP) -e '.[console,coordinator,web,worker,dev]'
 	@touch $@
 
-demo: $(VENV)/run.stamp ## chat with the bot here; SAY="draw a cat" OUT=out draws one picture and stops
-	@$(PY) run_bot.py demo $(if $(SAY),--say "$(SAY)" --out "$(OUT)")
+demo: $(VENV)/run.stamp ## a chat page in your browser; TERMINAL=1 a chat here; SAY="draw a cat" OUT=out one picture
+	@$(PY) run_bot.py demo $(if $(TERMINAL),--terminal) $(if $(SAY),--say "$(SAY)" --out "$(OUT)")
 
 test: $(VENV)/dev.stamp ## all tests
 	$(PY) -m pytest

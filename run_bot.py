@@ -23,6 +23,7 @@ app = typer.Typer(help=ABOUT, no_args_is_help=True, add_completion=False, pretty
 File = Annotated[Path | None, typer.Option("--settings", metavar="FILE", help="Used instead of config/largesse.toml.")]
 Say = Annotated[str | None, typer.Option(help="Say one sentence, save the picture, print its path, stop.")]
 Out = Annotated[Path, typer.Option(help="Folder for pictures; with --say also a .png or .webp file.")]
+Terminal = Annotated[bool, typer.Option("--terminal", help="Chat in this terminal instead of in the browser.")]
 DRAIN_SECONDS = 10.0
 
 
@@ -100,13 +101,12 @@ def _run(settings: Settings, *parts: str, say: str | None = None, bar: "StartBar
 
 
 @app.command()
-def demo(say: Say = None, out: Out = Path("out"), file: File = None) -> None:
-    """Try it here: coordinator, worker and a chat in this terminal."""
+def demo(say: Say = None, out: Out = Path("out"), file: File = None, terminal: Terminal = False) -> None:
+    """Try it here: coordinator, worker and a chat page for your browser."""
     from core.startbar import StartBar
 
-    settings = load(file).for_demo(out)
     with StartBar() as bar:
-        _run(settings, "coordinator", "worker", "bots", say=say, bar=bar)
+        _run(load(file).for_demo(out, terminal=terminal), "coordinator", "worker", "bots", say=say, bar=bar)
 
 
 @app.command()

@@ -216,13 +216,14 @@ class Settings(BaseSettings):
         terms = self.coordinator.model_copy(update={"processes": processes or self.coordinator.processes})
         return self.model_copy(update={"coordinator": terms})
 
-    def for_demo(self, pictures_dir: Path) -> Settings:
-        """These settings with the terminal chat open, its pictures in a folder, and the logs quiet."""
+    def for_demo(self, pictures_dir: Path, *, terminal: bool = False) -> Settings:
+        """These settings with the chat page open, or the terminal chat, and the logs quiet."""
         quiet = {"DEBUG": "DEBUG", "INFO": "WARNING"}.get(self.general.log_level, self.general.log_level)
         return self.model_copy(
             update={
                 "general": self.general.model_copy(update={"log_level": quiet}),
-                "console": self.console.model_copy(update={"enabled": True, "pictures_dir": pictures_dir}),
+                "console": self.console.model_copy(update={"enabled": terminal, "pictures_dir": pictures_dir}),
+                "web": self.web.model_copy(update={"enabled": not terminal}),
             }
         )
 

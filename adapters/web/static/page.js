@@ -17,6 +17,7 @@ let bot = "largesse";
 let thread = null;
 let spokenAt = 0;
 let fresh = true;
+let pinned = true;
 
 const link = new Link(room, { onEvent: take, onState: connected });
 const composer = new Composer({ link, pending: (ask) => pend(ask) });
@@ -53,13 +54,13 @@ function hello(event) {
   $("rename").setAttribute("aria-label", `Your name: ${me.name}. Change it`);
   rooms(event.rooms);
   composer.most = event.most;
-  const bottom = event.fresh || atBottom();
+  pinned ||= event.fresh;
   $("live").setAttribute("aria-live", fresh ? "off" : "polite");
   for (const each of event.messages) put(each, { quiet: true });
   $("moving").replaceChildren();
   for (const each of event.progress) move(each);
   for (const ask of link.waiting.values()) pend(ask);
-  if (bottom) toBottom(true);
+  if (pinned) toBottom();
   setTimeout(() => $("live").setAttribute("aria-live", "polite"), 500);
   fresh = false;
   welcome();
@@ -84,12 +85,12 @@ function welcome() {
 
 function rooms(names) {
   const entry = (name) => {
-    const label = name === "direct" ? "Only you and the bot" : `# ${name}`;
+    const label = name === "direct" ? "Direct with the bot" : `# ${name}`;
     const href = name === "direct" ? "/room/direct" : `/room/${encodeURIComponent(name)}`;
     return make("li", {}, make("a", { href, text: label, "aria-current": name === room ? "page" : null }));
   };
   $("rooms").replaceChildren(...names.map(entry));
-  const title = room === "direct" ? "Only you and the bot" : `# ${room}`;
+  const title = room === "direct" ? "Direct with the bot" : `# ${room}`;
   $("title").textContent = title;
   document.title = `${title} · Largesse`;
 }
@@ -101,7 +102,6 @@ function put(message, { quiet = false } = {}) {
   const before = known.get(message.id);
   if (before && before.changed >= message.changed) return;
   known.set(message.id, message);
-  const bottom = !quiet && atBottom();
   settle(message.key);
   const old = shown.get(message.id);
   if (message.gone) {
@@ -120,7 +120,7 @@ function put(message, { quiet = false } = {}) {
   }
   welcome();
   if (quiet || old) return;
-  if (bottom || message.person === me.id) toBottom();
+  if (pinned || message.person === me.id) toBottom();
   else $("newest").hidden = false;
 }
 
@@ -153,7 +153,6 @@ function refused(event) {
 }
 
 function move(event) {
-  const bottom = atBottom();
   const element = progress(event, acts);
   const old = $("moving").querySelector(`[data-id="${CSS.escape(event.id)}"]`);
   if (old) {
@@ -162,7 +161,6 @@ function move(event) {
     if (event.fraction === null) bar.removeAttribute("value");
     else bar.value = event.fraction;
   } else $("moving").append(element);
-  if (bottom && !old) toBottom();
   if (Date.now() - spokenAt > SPOKEN_EVERY) {
     spokenAt = Date.now();
     $("spoken").textContent = event.text;
@@ -197,20 +195,20 @@ async function recheck() {
   }
 }
 
+// Whoever reads the end stays at the end, whatever grows there; whoever reads above is left in peace.
 const scroller = $("scroll");
-function atBottom() {
-  return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 120;
-}
-function toBottom(instant = false) {
+function toBottom() {
+  pinned = true;
   $("newest").hidden = true;
-  scroller.scrollTo({ top: scroller.scrollHeight, behavior: instant ? "instant" : "auto" });
+  scroller.scrollTop = scroller.scrollHeight;
 }
-scroller.addEventListener("scroll", () => { if (atBottom()) $("newest").hidden = true; });
-scroller.addEventListener("load", (event) => event.target.tagName === "IMG" && atBottomBefore(event.target) && toBottom(true), true);
-function atBottomBefore(image) {
-  return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 120 + image.clientHeight;
-}
-$("newest").addEventListener("click", () => toBottom());
+scroller.addEventListener("scroll", () => {
+  pinned = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;
+  if (pinned) $("newest").hidden = true;
+});
+const growth = new ResizeObserver(() => { if (pinned) toBottom(); });
+for (const each of [scroller, $("live"), $("moving")]) growth.observe(each);
+$("newest").addEventListener("click", toBottom);
 $("earlier").addEventListener("click", () => {
   const first = Math.min(...known.keys());
   const height = scroller.scrollHeight;
@@ -218,7 +216,7 @@ $("earlier").addEventListener("click", () => {
     $("live").setAttribute("aria-live", "off");
     for (const each of answer.messages) put(each, { quiet: true });
     $("earlier").hidden = !answer.more;
-    scroller.scrollBy({ top: scroller.scrollHeight - height, behavior: "instant" });
+    scroller.scrollTop += scroller.scrollHeight - height;
     setTimeout(() => $("live").setAttribute("aria-live", "polite"), 500);
   });
 });
@@ -232,7 +230,7 @@ function filter(number) {
   $("threadbar").hidden = thread === null;
   for (const [id, element] of shown) element.hidden = outside(known.get(id));
   if (thread !== null) $("leavethread").focus();
-  toBottom(true);
+  toBottom();
 }
 $("leavethread").addEventListener("click", () => { filter(null); $("text").focus(); });
 

@@ -142,7 +142,7 @@ def test_two_people_talk_and_draw(visit: Visit, house: Running) -> None:
     whose.get_by_role("button", name="🗑️ Delete").click()
     wait_text(ann, "Only the person who asked")
     assert not any("Only the person" in text for text in texts(ben))
-    ann.get_by_role("link", name="Only you and the bot").click()
+    ann.get_by_role("link", name="Direct with the bot").click()
     ann.wait_for_selector("html[data-connected=true]")
     say(ann, "a secret garden")
     wait_pictures(ann, 1)
