@@ -35,10 +35,12 @@ class Page:
 
     def put(self, text: str) -> None:
         """Send this, after everything before it."""
-        if not self._mail.full():
-            self._mail.put_nowait(text)
-        elif self._closing is None:
+        if self._closing is not None:
+            return  # what comes after a gap would hide the gap
+        if self._mail.full():
             self._closing = asyncio.create_task(self.live.close(code=1013, drain=False))
+        else:
+            self._mail.put_nowait(text)
 
     def tell(self, event: dict[str, Any]) -> None:
         """Send an event."""
@@ -76,7 +78,7 @@ class Pages:
     def welcome(self, page: Page, hello: dict[str, Any]) -> None:
         """From here on the page gets what is written; `hello` holds everything before."""
         self._open[page.place.id].add(page)
-        moving = self._moving[page.place.id]
+        moving = self._moving.get(page.place.id, {})
         page.tell(hello | {"progress": [show.progress(key, post) for key, post in moving.items()]})
         self._call_the_roll(page.place.id)
 
@@ -84,28 +86,34 @@ class Pages:
         """The page is closed."""
         self._counts -= Counter([page.person.id])
         self._open[page.place.id].discard(page)
-        self._call_the_roll(page.place.id)
+        if self._open[page.place.id]:
+            self._call_the_roll(page.place.id)
+        else:
+            del self._open[page.place.id]
 
     def publish(self, message: Message) -> None:
         """A message was written, changed or removed."""
         text = json.dumps(show.message(message))
-        for page in self._open[message.place]:
+        for page in self._open.get(message.place, ()):
             if message.only_for in {None, page.person.id}:
                 page.put(text)
 
     def move(self, place: str, key: str, post: Post | None) -> None:
         """Progress moved; None = it is over."""
         if post is None:
-            self._moving[place].pop(key, None)
+            moving = self._moving.get(place, {})
+            moving.pop(key, None)
+            if not moving:
+                self._moving.pop(place, None)
         else:
             self._moving[place][key] = post
         text = json.dumps(show.progress(key, post) if post else {"t": "over", "id": key})
-        for page in self._open[place]:
+        for page in self._open.get(place, ()):
             page.put(text)
 
     def moving(self, place: str, key: str) -> Post | None:
         """The progress of this key."""
-        return self._moving[place].get(key)
+        return self._moving.get(place, {}).get(key)
 
     def _call_the_roll(self, place: str) -> None:
         if place not in self._roll_calls:
@@ -114,8 +122,9 @@ class Pages:
 
     def _roll_call(self, place: str) -> None:
         del self._roll_calls[place]
-        people = {page.person.id: page.person.name for page in self._open[place]}
+        here = self._open.get(place, set[Page]())
+        people = {page.person.id: page.person.name for page in here}
         names = sorted(people.values(), key=str.casefold)[:50]
         text = json.dumps({"t": "people", "names": names, "count": len(people)})
-        for page in self._open[place]:
+        for page in here:
             page.put(text)

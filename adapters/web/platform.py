@@ -43,8 +43,8 @@ LIMITS = Limits(
     dedupe=True,
     edit_interval=0.2,
 )
-ASKS, COMPLETIONS = 120, 600
-"""A minute, of one person: everything that is kept, and offers while writing."""
+ASKS, FRAMES = 120, 900
+"""A minute, of one person: what is kept, and everything that is sent at all (offers while writing are most of it)."""
 _PROGRESS = "progress:"
 
 P = ParamSpec("P")
@@ -99,7 +99,7 @@ class Web:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dispatch: Dispatching | None = None
         self._pages = Pages()
-        self._asks, self._completions = Cooldown(ASKS), Cooldown(COMPLETIONS)
+        self._asks, self._frames = Cooldown(ASKS), Cooldown(FRAMES)
 
     @property
     def name(self) -> str:
@@ -163,8 +163,9 @@ class Web:
 
     async def react(self, ref: MessageRef, emoji: str) -> None:
         """Put the bot's emoji to a message."""
-        alter = functools.partial(show.reacted, emoji=emoji, person=BOT, name=BOT, added=True)
-        await self._do(self._history.change, int(ref.message), alter)
+        if number := show.number(ref):
+            alter = functools.partial(show.reacted, emoji=emoji, person=BOT, name=BOT, added=True)
+            await self._do(self._history.change, number, alter)
 
     async def delete(self, ref: MessageRef) -> None:
         """Take the progress away, or a message and its pictures."""
@@ -253,10 +254,10 @@ class Web:
     async def _hear(self, page: Page, text: str) -> None:
         """One ask of a page: done or refused in words; the page asks again what was neither."""
         try:
+            self._slow_down(self._frames, page)
             ask = read.asked(text)
-            pace = self._completions if isinstance(ask, read.Complete) else self._asks
-            if not pace.allows(page.person.id):
-                raise TooMany("That is a lot at once; please wait a moment.")
+            if not isinstance(ask, read.Complete):
+                self._slow_down(self._asks, page)
             answer = await self._act(page, ask)
         except (SendFailed, StorageFull) as error:
             logger.warning("ask_not_kept", reason=str(error))
@@ -265,6 +266,10 @@ class Web:
             page.tell({"t": "refused", "key": read.key_of(text), "error": str(error)})
         else:
             page.tell({"t": "done", "key": ask.key, **answer})
+
+    def _slow_down(self, pace: Cooldown, page: Page) -> None:
+        if not pace.allows(page.person.id):
+            raise TooMany("That is a lot at once; please wait a moment.")
 
     async def _act(self, page: Page, ask: read.Asked) -> Body:
         dispatch = self._dispatch

@@ -18,6 +18,7 @@ let thread = null;
 let spokenAt = 0;
 let fresh = true;
 let pinned = true;
+let oldest = 0;
 
 const link = new Link(room, { onEvent: take, onState: connected });
 const composer = new Composer({ link, pending: (ask) => pend(ask) });
@@ -48,7 +49,7 @@ function hello(event) {
     known.clear();
     shown.clear();
     $("log").replaceChildren();
-    $("earlier").hidden = !event.more;
+    reach(event);
   }
   $("rename").textContent = me.name;
   $("rename").setAttribute("aria-label", `Your name: ${me.name}. Change it`);
@@ -97,10 +98,16 @@ function rooms(names) {
 
 const context = { get me() { return me; }, get bot() { return bot; }, find: (number) => known.get(number) };
 
-// Into its place by number; what is known and not newer changes nothing.
+// How far back the page shows everything without a gap.
+function reach({ messages, more }) {
+  oldest = more ? Math.min(...messages.map((each) => each.id)) : 0;
+  $("earlier").hidden = !more;
+}
+
+// Into its place by number; what is known and not newer changes nothing, what is further back comes when asked for.
 function put(message, { quiet = false } = {}) {
   const before = known.get(message.id);
-  if (before && before.changed >= message.changed) return;
+  if (message.id < oldest || (before && before.changed >= message.changed)) return;
   known.set(message.id, message);
   settle(message.key);
   const old = shown.get(message.id);
@@ -210,12 +217,11 @@ const growth = new ResizeObserver(() => { if (pinned) toBottom(); });
 for (const each of [scroller, $("live"), $("moving")]) growth.observe(each);
 $("newest").addEventListener("click", toBottom);
 $("earlier").addEventListener("click", () => {
-  const first = Math.min(...known.keys());
   const height = scroller.scrollHeight;
-  link.question({ t: "earlier", before: first }, (answer) => {
+  link.question({ t: "earlier", before: oldest }, (answer) => {
     $("live").setAttribute("aria-live", "off");
+    reach(answer);
     for (const each of answer.messages) put(each, { quiet: true });
-    $("earlier").hidden = !answer.more;
     scroller.scrollTop += scroller.scrollHeight - height;
     setTimeout(() => $("live").setAttribute("aria-live", "polite"), 500);
   });

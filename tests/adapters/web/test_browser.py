@@ -276,7 +276,8 @@ def test_nothing_that_people_write_is_markup(visit: Visit, house: Running) -> No
 
 def test_history_stays_and_goes_back(visit: Visit, house: Running) -> None:
     """After a reload everything stands there; older messages come when asked for, without a jump or a gap."""
-    page = visit(house.room())
+    room = house.room()
+    page, other = visit(room), visit(room, "Ben")
     for number in range(60):
         say(page, f"line {number}")
     wait_text(page, "line 59")
@@ -284,9 +285,16 @@ def test_history_stays_and_goes_back(visit: Visit, house: Running) -> None:
     page.reload()
     page.wait_for_selector("html[data-connected=true]")
     assert texts(page) == [f"line {number}" for number in range(10, 60)]
+    other.get_by_role("button", name="React to Ann: line 3", exact=True).click()
+    other.locator("#picker").get_by_role("button", name="👍").click()
+    other.get_by_role("button", name="React to Ann: line 30", exact=True).click()
+    other.locator("#picker").get_by_role("button", name="👍").click()
+    page.get_by_role("button", name="👍 from Ben").wait_for()
+    assert page.locator("#log article").count() == 50
     page.get_by_role("button", name="Show earlier messages").click()
     page.wait_for_function("() => document.querySelectorAll('#log article').length === 60")
     assert texts(page) == [f"line {number}" for number in range(60)]
+    assert page.get_by_role("button", name="👍 from Ben").count() == 2
 
 
 def test_light_dark_and_phone(visit: Visit, house: Running, tmp_path: Path) -> None:

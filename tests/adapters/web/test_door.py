@@ -354,6 +354,25 @@ async def test_floods_are_slowed(tmp_path: Path) -> None:
         assert (await ben.ask(t="say", text="hello"))["t"] == "done"
 
 
+async def test_a_page_that_cannot_keep_up_has_no_gap(tmp_path: Path) -> None:
+    """Its connection is closed instead of leaving something out; what it got until then is complete."""
+    async with opened(tmp_path) as (web, _), visitor(web) as ann, visitor(web, "Ben") as ben:
+        await ann.join()
+        await ben.join()
+        lobby, many = Place("web", "lobby", private=False), 1500
+        for number in range(many):
+            await web.send(lobby, Post(f"{number} {'x' * 19_000}"), key=f"n{number}")
+        got: list[int] = []
+        async with asyncio.timeout(20):
+            async for message in ann.live:
+                event = message.json()
+                got += [int(event["text"].split()[0])] if event["t"] == "message" else []
+        assert got == list(range(len(got)))
+        assert len(got) < many
+        last = (await ann.join(seen=1))["messages"][-1]
+        assert last["text"].startswith(f"{many - 1} ")
+
+
 async def test_asking_twice_is_asking_once(tmp_path: Path) -> None:
     """A page that never got the answer asks again under its key: one message, one event; also after a restart."""
     async with opened(tmp_path) as (web, heard), visitor(web) as ann:
