@@ -66,6 +66,9 @@ class Coordinator(Section):
     worker_stale_after: int = Field(
         default=300, ge=10, description="Seconds without a pop until a worker counts as gone."
     )
+    news_file: Path = Field(
+        default=Path("config/news.toml"), description="What status/news tells, a [[news]] table each; may be missing."
+    )
     trust_threshold: float = Field(
         default=0.0,
         ge=0.0,

@@ -6,10 +6,16 @@ lets clients notice.
 
 from __future__ import annotations
 
+import asyncio
 import time
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
+from core import log
 from core.contract.names import ModelState, WorkerType
 from core.contract.status import (
     Heartbeat,
@@ -18,6 +24,7 @@ from core.contract.status import (
     ModelTotals,
     Modes,
     ModesUpdate,
+    News,
     Performance,
     TextTotals,
 )
@@ -33,7 +40,9 @@ _MODEL_SECONDS = 1.0
 _PERFORMANCE_SECONDS = 2.0
 _STATS_SECONDS = 50.0
 _MODES_SECONDS = 2.0
+_NEWS_SECONDS = 300.0
 _MANY = 2**31
+_log = log.get(__name__)
 
 
 async def heartbeat(call: Call) -> web.Response:
@@ -147,8 +156,28 @@ async def change_modes(call: Call) -> web.Response:
 
 
 async def news(call: Call) -> web.Response:
-    """GET status/news: none is published on this horde so far."""
-    return call.reply_raw([])
+    """GET status/news: what the operators wrote into their file, newest first."""
+    file = call.rooms.terms.news_file
+    found = await call.rooms.memo.get(("news",), seconds=_NEWS_SECONDS, make=lambda: asyncio.to_thread(read_news, file))
+    return call.reply(found)
+
+
+def read_news(file: Path) -> list[News]:
+    """The news in a TOML file, newest first; a file that is missing has none, and neither has one that is wrong."""
+    try:
+        found = tomllib.loads(file.read_text(encoding="utf-8")).get("news", [])
+        pieces = [News.model_validate(_dated(piece)) for piece in found]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        _log.warning("news_unreadable", file=str(file), reason=str(error))
+        return []
+    return sorted(pieces, key=lambda piece: piece.date_published, reverse=True)
+
+
+def _dated(piece: Mapping[str, Any]) -> dict[str, Any]:
+    """Dates may be written as TOML's own or as text."""
+    return {**piece, "date_published": str(piece.get("date_published", ""))}
 
 
 async def image_totals(call: Call) -> web.Response:

@@ -25,6 +25,10 @@ MOST_JOBS = 200
 MOST_REQUESTS = 200
 MOST_POSTINGS = 20_000
 MOST_EVENTS = 10_000
+AWAY, AWAY_ROUNDS = 60.0, 6
+"""Seconds, and rounds, without any sweep after which the coordinator counts as having been away."""
+GRACE = 300.0
+"""Seconds that jobs and requests have left at least when it is back."""
 REWARDS_EVERY = 3600.0
 TRUST_EVERY = 60.0
 REMEMBERED_SECONDS = 7 * 86400
@@ -38,6 +42,7 @@ def due(tx: Writing, *, terms: Coordinator, now: float) -> bool:
 
 def sweep(tx: Writing, *, terms: Coordinator, now: float) -> Swept:
     """One round."""
+    _forgive(tx, terms, now)
     lost = [job for job in jobs.stale(tx, now, MOST_JOBS) if _is_lost(tx, job)]
     requeued = [restart.put_back(tx, terms=terms, job=job, fault=True, now=now) for job in lost]
     gone = sorted(store.expired(tx, now, MOST_REQUESTS))
@@ -53,6 +58,15 @@ def sweep(tx: Writing, *, terms: Coordinator, now: float) -> Swept:
     if figures.due(tx, "trust", every=TRUST_EVERY, now=now):
         rewards.promote(tx, threshold=terms.trust_threshold, now=now)
     return Swept(len(lost), len(gone), any(requeued))
+
+
+def _forgive(tx: Writing, terms: Coordinator, now: float) -> None:
+    """After a time without a coordinator, give workers and requesters time to come back: it was not their fault."""
+    last = figures.last(tx, "awake")
+    if last is not None and now - last > max(AWAY, AWAY_ROUNDS * terms.sweep_every):
+        store.prolong(tx, until=now + GRACE)
+        jobs.prolong(tx, until=now + GRACE)
+    figures.due(tx, "awake", every=0.0, now=now)
 
 
 def _is_lost(tx: Writing, job: jobs.JobRow) -> bool:

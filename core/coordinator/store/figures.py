@@ -34,6 +34,7 @@ _TOTAL = Statement(
 _BY_MODEL = Statement(
     "SELECT model, sum(times) FROM statistics WHERE kind = :kind AND hour >= :hour GROUP BY model ORDER BY model"
 )
+_MARKED = Statement("SELECT at FROM marks WHERE name = :name")
 _MARK = Statement(
     "INSERT INTO marks (name, at) VALUES (:name, :now) ON CONFLICT (name) DO UPDATE SET at = excluded.at "
     "WHERE marks.at <= :before OR marks.at > :now + 60"
@@ -88,3 +89,8 @@ def by_model(tx: Reading, kind: str, hour: int) -> list[Row]:
 def due(tx: Writing, name: str, *, every: float, now: float) -> bool:
     """Is a piece of periodic work due? Says yes once for each period, whoever asks, also after a clock was put back."""
     return tx.run(_MARK, {"name": name, "now": now, "before": now - every}) == 1
+
+
+def last(tx: Reading, name: str) -> float | None:
+    """When a piece of periodic work was last done."""
+    return tx.value(_MARKED, {"name": name})

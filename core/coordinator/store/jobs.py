@@ -62,6 +62,7 @@ _STALE = Statement(
     f"SELECT {_COLUMNS} FROM jobs j WHERE j.state = 'processing' AND j.deadline < :now "  # noqa: S608  # fixed text
     "ORDER BY j.request_id, j.id LIMIT :limit"
 )
+_PROLONG = Statement("UPDATE jobs SET deadline = :until WHERE state = 'processing' AND deadline < :until")
 _FORMER = Statement(
     f"SELECT {_COLUMNS} FROM workers w JOIN jobs j ON j.worker_id = w.id "  # noqa: S608  # fixed text
     "WHERE w.name = :worker AND w.user_id = :user_id AND j.state = 'processing' "
@@ -114,6 +115,11 @@ def abort(tx: Writing, job_id: str, now: float) -> bool:
 def stale(tx: Reading, now: float, limit: int) -> list[JobRow]:
     """Jobs whose worker fell silent."""
     return [JobRow._make(row) for row in tx.all(_STALE, {"now": now, "limit": limit})]
+
+
+def prolong(tx: Writing, *, until: float) -> None:
+    """Give every worker at least until then."""
+    tx.run(_PROLONG, {"until": until})
 
 
 def of_former_session(tx: Reading, *, user_id: int, worker: str, session: str) -> list[JobRow]:

@@ -93,6 +93,7 @@ _GIVE_UP = Statement("UPDATE requests SET cancelled = cancelled + waiting, waiti
 _UNHOLD = Statement("UPDATE requests SET held = 0 WHERE id = :id")
 _PROFILE = Statement("SELECT lanes, rank, waiting, things FROM requests WHERE waiting > 0")
 _EXPIRED = Statement("SELECT id FROM requests WHERE expires_at < :now ORDER BY expires_at LIMIT :limit")
+_PROLONG = Statement("UPDATE requests SET expires_at = :until WHERE expires_at < :until")
 _REMOVE = Statement("DELETE FROM requests WHERE id = :id")
 _ACTIVE = Statement(
     "SELECT id FROM requests WHERE user_id = :user_id AND (waiting > 0 OR processing > 0) ORDER BY created"
@@ -171,6 +172,11 @@ def profile(tx: Reading) -> list[Row]:
 def expired(tx: Reading, now: float, limit: int) -> list[str]:
     """Requests whose time is over."""
     return [row[0] for row in tx.all(_EXPIRED, {"now": now, "limit": limit})]
+
+
+def prolong(tx: Writing, *, until: float) -> None:
+    """Keep every request at least until then."""
+    tx.run(_PROLONG, {"until": until})
 
 
 def remove(tx: Writing, request_id: str) -> None:

@@ -52,3 +52,28 @@ async def test_without_a_threshold_nobody_is_trusted_by_themselves(horde: Any) -
     horde.now += TRUST_AGE + 1
     await horde.sweep()
     assert not (await horde.db.read(lambda tx: accounts.get(tx, owner.id))).trusted
+
+
+async def test_an_outage_is_nobodys_fault(horde: Any) -> None:
+    """After hours without a coordinator a job may still be handed in, no worker is blamed, and no request is gone."""
+    owner, asker = await horde.user("owner", trusted=True), await horde.user("asker", kudos=100.0)
+    accepted = await horde.ask(asker)
+    offer = await horde.take(owner)
+    await horde.sweep()
+    horde.now += 4 * 3600
+    assert (await horde.sweep()).stale == 0
+    settled = await horde.submit(owner, offer.jobs[0].id)
+    assert settled.done
+    assert len((await horde.status(accepted.id)).pictures) == 1
+
+
+async def test_silence_while_we_were_there_is_a_fault(horde: Any) -> None:
+    """With a sweep every few seconds a worker that says nothing loses its job as always."""
+    owner, asker = await horde.user("owner", trusted=True), await horde.user("asker", kudos=100.0)
+    await horde.ask(asker)
+    offer = await horde.take(owner)
+    lost = 0
+    for _ in range(offer.ttl // 30 + 2):
+        lost += (await horde.sweep()).stale
+        horde.now += 30
+    assert lost == 1
