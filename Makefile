@@ -4,9 +4,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 PY      = $(VENV)/bin/python
 PIP     = $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
-SAY    ?=
-TERMINAL ?=
 OUT    ?= out
+# Handed to the shell as variables, so that quotes and dollars in a sentence stay what they are.
+export SAY OUT
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench drills doctor clean
@@ -26,7 +26,7 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 	@touch $@
 
 demo: $(VENV)/run.stamp ## a chat page in your browser; TERMINAL=1 a chat here; SAY="draw a cat" OUT=out one picture
-	@$(PY) run_bot.py demo $(if $(TERMINAL),--terminal) $(if $(SAY),--say "$(SAY)" --out "$(OUT)")
+	@$(PY) run_bot.py demo $(if $(TERMINAL),--terminal) $(if $(SAY),--say "$$SAY" --out "$$OUT")
 
 test: $(VENV)/dev.stamp ## all tests
 	$(PY) -m pytest

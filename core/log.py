@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from typing import Any, Literal, cast
+from typing import Literal, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
@@ -29,6 +29,17 @@ def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     return event
 
 
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to whatever standard error is at that moment: a terminal chat puts its own in place while it runs."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # pyright: ignore[reportIncompatibleVariableOverride]  # looked up, never set
+        return sys.stderr
+
+
 def configure(*, level: str = "INFO", style: Literal["auto", "text", "json"] = "auto") -> None:
     """Send all logs, ours and the libraries', to standard error in one format.
 
@@ -37,7 +48,7 @@ def configure(*, level: str = "INFO", style: Literal["auto", "text", "json"] = "
         style: `text` for people, `json` for machines, `auto` = text where standard error is a terminal.
     """
     as_text = style == "text" or (style == "auto" and sys.stderr.isatty())
-    shared: list[Any] = [
+    shared = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -51,12 +62,16 @@ def configure(*, level: str = "INFO", style: Literal["auto", "text", "json"] = "
         if as_text
         else structlog.processors.JSONRenderer()
     )
-    last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if not as_text:
-        last.append(structlog.processors.format_exc_info)
-    handler = logging.StreamHandler(sys.stderr)
+    # Tracebacks become text before the mask, so that addresses with signatures in them are masked as well.
+    last = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,
+        mask_secrets,
+        renderer,
+    ]
+    handler = _StandardError()
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*last, renderer]),
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last),
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -63,7 +65,7 @@ def test_tracebacks_show_no_variables(style: str, capsys: pytest.CaptureFixture[
     log.configure(style="json" if style == "json" else "text")
 
     def fails(local_key: str) -> None:
-        raise ValueError(len(local_key))
+        raise ValueError(f"{len(local_key)} at http://h/p?signature=hushhush")
 
     try:
         fails("hush" * 2)
@@ -73,3 +75,13 @@ def test_tracebacks_show_no_variables(style: str, capsys: pytest.CaptureFixture[
     assert "ValueError" in shown
     assert "hushhush" not in shown
     assert "local_key =" not in shown
+
+
+def test_lines_follow_standard_error(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever replaces standard error, as a terminal chat does, gets the lines logged from then on."""
+    log.configure(style="json")
+    mine = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", mine)
+    log.get("x").info("here")
+    assert "here" in mine.getvalue()
+    assert capsys.readouterr().err == ""

@@ -89,7 +89,10 @@ def test_import_contracts_hold(root: Path) -> None:
     assert result.returncode == 0, result.stdout
 
 
-HEAVY = ("torch", "diffusers", "transformers", "scipy", "discord", "asyncpraw", "mastodon", "nio")
+HEAVY = (
+    "torch", "diffusers", "transformers", "scipy", "discord", "asyncpraw", "mastodon", "nio", "prompt_toolkit",
+    "rich_pixels", "boto3", "botocore", "asyncpg",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
