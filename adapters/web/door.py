@@ -26,7 +26,7 @@ from adapters.web import read
 from adapters.web.show import SUFFIXES, Album
 from core.chat.cooldown import Cooldown
 from core.chat.types import Person
-from core.errors import ConfigError, InvalidRequest, LargesseError, NotAllowed, NotFound, TooMany
+from core.errors import ConfigError, InvalidRequest, LargesseError, NotAllowed, NotFound, StorageFull, TooMany
 
 COOKIE = "largesse_web"
 YEAR = 365 * 86_400
@@ -52,7 +52,7 @@ _PICTURE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cache-Control": "private, max-age=31536000, immutable",
 }
-_STATUS: dict[type[LargesseError], int] = {NotAllowed: 403, NotFound: 404, TooMany: 429}
+_STATUS: dict[type[LargesseError], int] = {NotAllowed: 403, NotFound: 404, TooMany: 429, StorageFull: 507}
 _FIELDS = TypeAdapter(dict[str, str])
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

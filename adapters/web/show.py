@@ -17,12 +17,14 @@ from typing import Any
 
 from adapters.web.history import Body, Message
 from core.chat.types import MessageRef, Person, Picture, Post
-from core.errors import NotFound
+from core.errors import NotFound, StorageFull
 
 SUFFIXES = {"image/webp": ".webp", "image/png": ".png", "image/jpeg": ".jpg"}
 _EXIF_POINTER, _USER_COMMENT = 0x8769, 0x9286
 FORGOTTEN = 86_400.0
 """Seconds after which an upload that nobody sent is removed."""
+MOST_UPLOADS = 500
+"""Kept at once."""
 
 
 @dataclass(frozen=True)
@@ -38,21 +40,34 @@ class Album:
         return self.folder / "uploads"
 
     def open(self) -> None:
-        """Make the folders; uploads that nobody sent in a day are forgotten.
+        """Make the folders.
 
         Raises:
             OSError: they cannot be made.
         """
         self.uploads.mkdir(parents=True, exist_ok=True)
-        for each in self.uploads.iterdir():
-            if each.stat().st_mtime < time.time() - FORGOTTEN:
-                each.unlink()
+        self._forget()
 
     def upload(self, picture: Picture) -> str:
-        """Keep an upload until it is sent; its file name."""
+        """Keep an upload until it is sent; its file name.
+
+        Raises:
+            StorageFull: the disk does not take it.
+        """
         name = secrets.token_hex(20) + SUFFIXES[picture.mime]
-        (self.uploads / name).write_bytes(picture.data or b"")
+        try:
+            (self.uploads / name).write_bytes(picture.data or b"")
+            self._forget()
+        except OSError as error:
+            raise StorageFull(f"The picture cannot be kept: {error.strerror}.") from error
         return name
+
+    def _forget(self) -> None:
+        """Remove uploads that nobody sent in a day, and the oldest where there are too many."""
+        newest = sorted(((each.stat().st_mtime, each) for each in self.uploads.iterdir()), reverse=True)
+        for at, (since, path) in enumerate(newest):
+            if at >= MOST_UPLOADS or since < time.time() - FORGOTTEN:
+                path.unlink()
 
     def read(self, name: str) -> bytes:
         """A picture that stands on the page, or an upload.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
+import shutil
 import socket
 import zlib
 from collections.abc import AsyncIterator
@@ -19,9 +21,10 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from adapters.web.platform import Web
+from adapters.web.show import MOST_UPLOADS, Album
 from core.chat.command import Repertoire
 from core.chat.types import Button, Call, Person, Picture, Place, Post, Press, Reaction
-from core.errors import ConfigError
+from core.errors import ConfigError, NotFound, StorageFull
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # that is what the tests are about
 WIDE = "".join(chr(ord(letter) + 0xFEE0) for letter in "LARGESSE")
@@ -268,6 +271,24 @@ async def test_an_upload_loses_what_was_hidden_in_it(tmp_path: Path) -> None:
         assert b"secret" not in (picture.data or b"")
         missing = await ann.ask(t="say", text="x", pictures=[{"file": "0" * 40 + ".webp"}])
         assert missing["t"] == "refused"
+
+
+async def test_uploads_that_nobody_sends_are_forgotten(tmp_path: Path) -> None:
+    """After a day, and the oldest when there are too many; a full disk is a sentence."""
+    album = Album(tmp_path / "pictures", b"key")
+    album.open()
+    first = album.upload(Picture(png()))
+    for _ in range(MOST_UPLOADS):
+        newest = album.upload(Picture(png()))
+    assert not (album.uploads / first).exists()
+    assert len(list(album.uploads.iterdir())) == MOST_UPLOADS
+    os.utime(album.uploads / newest, (0, 0))
+    album.open()
+    with pytest.raises(NotFound):
+        album.read(newest)
+    shutil.rmtree(album.uploads)
+    with pytest.raises(StorageFull):
+        album.upload(Picture(png()))
 
 
 async def test_pictures_have_names_that_nobody_guesses(tmp_path: Path) -> None:
