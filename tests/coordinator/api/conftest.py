@@ -109,10 +109,31 @@ async def running(settings: Settings) -> AsyncIterator[Horde]:
         await task
 
 
+ON_BOTH = {"test_lifecycle", "test_people", "test_sdk"}
+"""Modules that are run on PostgreSQL as well; the rules below the API are tested on both engines anyway."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of some modules once on each engine."""
+    if metafunc.module.__name__.rpartition(".")[2] in ON_BOTH and "engine" in metafunc.fixturenames:
+        metafunc.parametrize("engine", ["sqlite", "postgres"], indirect=True)
+
+
 @pytest.fixture
-async def horde(tmp_path: Path) -> AsyncIterator[Horde]:
+def engine(request: pytest.FixtureRequest) -> str:
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture
+def database(engine: str, request: pytest.FixtureRequest) -> dict[str, str]:
+    """The settings that lead to the test's own database; none for the file in its folder."""
+    return {} if engine == "sqlite" else {"database_url": request.getfixturevalue("database_url")}
+
+
+@pytest.fixture
+async def horde(tmp_path: Path, database: dict[str, str]) -> AsyncIterator[Horde]:
     """A coordinator without rate limits."""
-    async with running(make_settings(tmp_path / "data")) as found:
+    async with running(make_settings(tmp_path / "data", **database)) as found:
         yield found
 
 
@@ -124,9 +145,9 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hord
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Callable[..., Any]:
+def start(tmp_path: Path, database: dict[str, str]) -> Callable[..., Any]:
     """A coordinator with settings of the test's own, on the same folder each time it is started."""
-    return lambda **options: running(make_settings(tmp_path / "data", **options))
+    return lambda **options: running(make_settings(tmp_path / "data", **{**database, **options}))
 
 
 @pytest.fixture(scope="session")
