@@ -162,7 +162,7 @@ def main() -> None:
     try:
         app()
     except* LargesseError as errors:
-        sys.stderr.write("".join(f"{error}\n" for error in flat(errors)))
+        sys.stderr.write("".join(f"{sentence}\n" for sentence in dict.fromkeys(map(str, flat(errors)))))
         sys.exit(1)
 
 
