@@ -16,6 +16,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from core.chat.fit import plain
 from core.chat.types import Picture, Progress
 
 BAR = 24
@@ -49,7 +50,7 @@ class Screen:
 
     def note(self, text: str) -> None:
         """Print something that nobody says."""
-        self._rich.print(Text(text, "dim"))
+        self._rich.print(Text(plain(text), "dim"))
 
     def picture(self, picture: Picture, path: str) -> None:
         """Print where a picture is, and a preview where the terminal has the colours."""

@@ -7,6 +7,7 @@ one COMMIT with its fsync. Each is still all or nothing, and none is reported do
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 import threading
 from collections import deque
@@ -29,6 +30,8 @@ T = TypeVar("T")
 
 READERS = 3
 BUSY_SECONDS = 20
+ROOM = 100_000
+"""Free bytes on the disk below which a database cannot even be opened."""
 TOGETHER = 64
 """Most transactions that share one COMMIT."""
 
@@ -116,13 +119,17 @@ class Sqlite:
         """Open the writing connection.
 
         Raises:
+            StorageFull: its disk is full.
             ConfigError: the file cannot be opened.
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             await self._call(self._writer, lambda: self._connection(writes=True))
         except (OSError, DBAPIError) as error:
-            raise ConfigError(f"coordinator.database_url: {self._path} cannot be opened ({error}).") from None
+            if isinstance(error, DBAPIError) and shutil.disk_usage(self._path.parent).free < ROOM:
+                raise StorageFull(f"There is no room left on the disk with the database {self._path}.") from None
+            cause = error.strerror if isinstance(error, OSError) else error.orig
+            raise ConfigError(f"The database {self._path} cannot be opened: {cause}.") from None
 
     async def _call(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(pool, work)
