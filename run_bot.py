@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.coordinator.commands import app as operator
 from core.errors import LargesseError, flat
 from core.settings import Settings, effective, load
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 ABOUT = "Chat bots that let a community draw pictures together, on machines that the community itself lends."
 app = typer.Typer(help=ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(operator, name="coordinator")
 File = Annotated[Path | None, typer.Option("--settings", metavar="FILE", help="Used instead of config/largesse.toml.")]
 Say = Annotated[str | None, typer.Option(help="Say one sentence, save the picture, print its path, stop.")]
 Out = Annotated[Path, typer.Option(help="Folder for pictures; with --say also a .png or .webp file.")]
@@ -116,10 +118,13 @@ def up(file: File = None) -> None:
     _run(settings, *(name for name in ("coordinator", "worker", "bots") if getattr(settings, name).enabled))
 
 
-@app.command()
-def coordinator(file: File = None, processes: Annotated[int | None, typer.Option(min=1, max=256)] = None) -> None:
-    """Run the bundled horde; several processes answer better than one, and need PostgreSQL."""
-    _run(load(file).with_processes(processes), "coordinator")
+@operator.callback()
+def coordinator(
+    chosen: typer.Context, file: File = None, processes: Annotated[int | None, typer.Option(min=1, max=256)] = None
+) -> None:
+    """Run the bundled horde, in several processes where PostgreSQL is its database; or look after it."""
+    if chosen.invoked_subcommand is None:
+        _run(load(file).with_processes(processes), "coordinator")
 
 
 def _alone(part: str, words: str) -> None:
@@ -131,14 +136,6 @@ def _alone(part: str, words: str) -> None:
 
 _alone("worker", "Lend this machine: draw for a coordinator.")
 _alone("bots", "Run the bots on every platform that the settings enable.")
-
-
-@app.command()
-def audit(file: File = None) -> None:
-    """Prove the kudos ledger of the bundled horde."""
-    from core.coordinator.audit import audit
-
-    raise typer.Exit(asyncio.run(audit(load(file), typer.echo)))
 
 
 @app.command()

@@ -85,15 +85,15 @@ class Dispatch(Generic[H]):
         """
         await self.resume(*ports)
         listening = [asyncio.create_task(self._listen(port), name=f"listen:{port.name}") for port in ports]
-        told = asyncio.create_task(until.wait())
+        told, ended = asyncio.create_task(until.wait()), asyncio.create_task(asyncio.wait(listening))
         try:
-            await asyncio.wait([told, asyncio.gather(*listening)], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((told, ended), return_when=asyncio.FIRST_COMPLETED)
             if until.is_set():
                 await self.close(drain=drain)
         finally:
-            for task in (told, *listening):
+            for task in (told, ended, *listening):
                 task.cancel()
-            await asyncio.gather(told, *listening, return_exceptions=True)
+            await asyncio.gather(told, ended, *listening, return_exceptions=True)
 
     async def _listen(self, port: Port) -> None:
         clock, wait = asyncio.get_running_loop().time, RESTART_AFTER

@@ -1,4 +1,4 @@
-"""`run_bot.py audit`: proves the kudos ledger of the bundled coordinator, running or not.
+"""`run_bot.py coordinator audit`: proves the kudos ledger of the bundled coordinator, running or not.
 
 Reads the database as the coordinator does and changes nothing.
 """

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_help_lists_every_command(tmp_path: Path) -> None:
     """`--help` names all commands, each with a sentence."""
     shown = _run("--help", folder=tmp_path)
     assert shown.returncode == 0
-    for name in ("demo", "up", "bots", "coordinator", "worker", "doctor", "config", "audit"):
+    for name in ("demo", "up", "bots", "coordinator", "worker", "doctor", "config"):
         assert any(line.split()[1:2] == [name] and len(line.split()) > 5 for line in shown.stdout.splitlines()), name
 
 
@@ -165,3 +166,21 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
         assert running.parts["worker"].wait(10) == 130
         _, alive = psutil.wait_procs(devices, timeout=10)
         assert alive == []
+
+
+def test_an_account_is_made_and_its_key_told_once(tmp_path: Path) -> None:
+    """`coordinator user add` prints a key that opens the account it names, with its kudos; the ledger stays right."""
+    with program(tmp_path) as running:
+        running.start("coordinator")
+        mine = {"COORDINATOR__PORT": str(running.port)}
+        made = _run("coordinator", "user", "add", "Ada", "--kudos", "50", "--trusted", folder=tmp_path, **mine)
+        assert made.returncode == 0, made.stderr
+        key = made.stdout.partition("key: ")[2].split()[0]
+        asked = Request(f"{running.url}/api/v2/find_user", headers={"apikey": key})  # noqa: S310  # our own address
+        with urlopen(asked, timeout=5) as answer:  # noqa: S310  # likewise
+            user = json.load(answer)
+        assert (user["username"].partition("#")[0], user["trusted"], user["kudos"] >= 50) == ("Ada", True, True)
+        proved = _run("coordinator", "audit", folder=tmp_path, **mine)
+        assert (proved.returncode, proved.stdout.splitlines()[-1]) == (0, "The ledger is right.")
+    refused = _run("coordinator", "user", "add", "A#1", folder=tmp_path)
+    assert (refused.returncode, "no #" in refused.stderr) == (1, True)
