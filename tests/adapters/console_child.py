@@ -16,6 +16,7 @@ from core.chat.dispatch import Dispatch
 from core.chat.talk import Chat
 from core.chat.types import Picture, Post
 from core.errors import InvalidRequest
+from core.stopping import stop_on_signals
 from core.store import Store
 
 PICTURE = bytes.fromhex(
@@ -24,6 +25,8 @@ PICTURE = bytes.fromhex(
     "000000060000001a00000000612063617400"
 )
 STEPS, STEP = 5, 0.04
+INTERRUPTED = 7
+"""Exit status after Ctrl-C, so that a test can tell it from other ways to leave."""
 
 
 @command("draw", default=True)
@@ -48,17 +51,16 @@ async def finish(chat: Chat[None], prompt: str) -> None:
 
 
 async def main() -> int:
-    folder = Path(sys.argv[1])
+    folder, stop = Path(sys.argv[1]), stop_on_signals()
     async with await Store.open(f"sqlite:///{folder / 'bots.db'}") as store:
         dispatch = Dispatch(Repertoire(draw, go_on), None, store, requests_per_minute=10_000)
         if len(sys.argv) > 2:
             return await run_once(dispatch, say=sys.argv[2], out=Path(sys.argv[3]), person="ann", data_dir=folder)
         console = Console(person="ann", pictures_dir=folder / "out", data_dir=folder)
         os.write(2, b"ready\n")
-        await dispatch.resume(console)
-        await console.run(dispatch)
+        await dispatch.listen(console, until=stop)
         await dispatch.close()
-    return 0
+    return INTERRUPTED if stop.is_set() else 0
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import os
 import pty
 import re
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from console_child import PICTURE
+from console_child import INTERRUPTED, PICTURE
 
 import adapters
 from adapters.console.platform import Console, Transcript, save
@@ -109,7 +108,7 @@ def sitting_at(folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     os.close(controller)
 
 
-@pytest.mark.parametrize(("leave", "status"), [(b"\x03", -signal.SIGINT), (b"\x04", 0), (b"/quit\r", 0)])
+@pytest.mark.parametrize(("leave", "status"), [(b"\x03", INTERRUPTED), (b"\x04", 0), (b"/quit\r", 0)])
 def test_a_terminal_has_an_editor(leave: bytes, status: int, tmp_path: Path) -> None:
     """The line is edited, completed and repeated, progress stands above it, and one can leave in three ways."""
     with sitting_at(tmp_path) as (keys, process):
