@@ -24,6 +24,11 @@ class Limits(Section):
     rate_limits: bool = Field(
         default=True, description="Switch all request-rate limits on or off (off: for load tests only)."
     )
+    counters_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="Redis or Valkey that counts calls for all processes, as redis://host:6379/0; empty = each counts "
+        "its own.",
+    )
     max_side: int = Field(default=3072, ge=64, le=16384, description="Largest width or height of a picture, pixels.")
     max_steps: int = Field(default=500, ge=1, le=10000, description="Most sampling steps of a request.")
     max_batch: int = Field(default=20, ge=1, le=100, description="Most pictures of one request.")

@@ -22,6 +22,7 @@ from core.coordinator.api.status import front_figures
 from core.coordinator.auth import Accounts
 from core.coordinator.blobs.guard import Fetcher
 from core.coordinator.blobs.opening import open_blobs
+from core.coordinator.counters import Counters
 from core.coordinator.courier import run_courier
 from core.coordinator.exchange import lively, run_exchange
 from core.coordinator.keys import hash_key, house_keys, load_secret
@@ -50,7 +51,7 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S1
 def create_app(settings: Settings) -> web.Application:
     """The whole coordinator but its sweeper; it opens the database when it is started, and closes it at the end."""
     terms = settings.coordinator
-    rates = Rates(enabled=terms.limits.rate_limits)
+    rates = Rates(enabled=terms.limits.rate_limits, counters=Counters(terms.limits.counters_url.get_secret_value()))
     app = web.Application(middlewares=[frame(rates, version=VERSION)], client_max_size=terms.limits.max_body_bytes)
     app.on_response_prepare.append(add_headers)
     add_routes(app, rates)
@@ -76,6 +77,7 @@ def create_app(settings: Settings) -> web.Application:
                 yield
         finally:
             await database.close()
+            await rates.close()
 
     app.cleanup_ctx.append(furnished)
     return app

@@ -1,10 +1,11 @@
-"""How often an address or a key may ask: fixed windows, AI Horde's figures, counted in this process's memory.
+"""How often an address or a key may ask: fixed windows, AI Horde's figures, counted where `counters` says.
 
 The middleware asks `Rates.hit` before each handler; `api.routes` declares what differs from the default.
 """
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import math
 import time
@@ -14,9 +15,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from limits import RateLimitItem, parse
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import FixedWindowRateLimiter
 
+from core.coordinator.counters import Counters
 from core.coordinator.keys import ANONYMOUS
 
 if TYPE_CHECKING:
@@ -82,12 +82,12 @@ _FREE = Verdict(headers={})
 
 
 class Rates:
-    """The counters of one process."""
+    """The limits, and who may do more than strangers."""
 
-    def __init__(self, *, enabled: bool) -> None:
-        """enabled: False lets everything through, for load tests."""
+    def __init__(self, *, enabled: bool, counters: Counters | None = None) -> None:
+        """enabled: False lets everything through, for load tests; counters: None = of this process alone."""
         self._enabled = enabled
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._counters = counters or Counters()
         self._rules: dict[str, Sequence[Rule]] = {}
         self._friends: dict[str, float] = {}
 
@@ -117,14 +117,17 @@ class Rates:
             names = _names(rule, endpoint, path, place, key)
             if names is None or rule.whom is (Whom.STRANGERS if friend else Whom.FRIENDS):
                 continue
-            allowed = await self._limiter.hit(rule.item, *names)
-            stats = await self._limiter.get_window_stats(rule.item, *names)
+            allowed, stats = await self._counters.count(rule.item, *names)
             if not allowed:
                 return Verdict(headers=_headers(rule.item, stats), refused=str(rule.item))
             share = stats.remaining / rule.item.amount
             if tightest is None or share < tightest[0]:
                 tightest = (share, rule.item, stats)
         return _FREE if tightest is None else Verdict(headers=_headers(tightest[1], tightest[2]))
+
+    async def close(self) -> None:
+        """Let go of the counters."""
+        await self._counters.close()
 
 
 def neighbourhood(address: str) -> str:
@@ -149,7 +152,7 @@ def _names(rule: Rule, endpoint: str, path: str, place: str, key: str) -> tuple[
     anonymous = key == ANONYMOUS
     if not key or anonymous is not (rule.scope is Scope.ANONYMOUS):
         return None
-    return (endpoint, "key", key)
+    return (endpoint, "key", hashlib.sha256(key.encode()).hexdigest())  # counters may lie on another machine
 
 
 def _headers(item: RateLimitItem, stats: WindowStats) -> dict[str, str]:

@@ -6,12 +6,16 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect
 
 from core.chat.memory import Memory
 from core.chat.testing import InMemory
-from core.db import Database
+from core.db import Database, Writing
 from core.errors import ConfigError
 from core.house.requests import Requests
 from core.store import Store
@@ -23,19 +27,23 @@ def address(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'bots.db'}"
 
 
-@pytest.fixture(params=["database", "dictionary"])
-async def memory(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Memory]:
-    if request.param == "dictionary":
+@pytest.fixture
+async def memory(engine: str, request: pytest.FixtureRequest) -> AsyncIterator[Memory]:
+    if engine == "dictionary":
         yield InMemory()
         return
-    async with await Store.open(address(tmp_path)) as store:
+    async with await Store.open(request.getfixturevalue("empty_url")) as store:
         yield store
+
+
+EVERYWHERE = pytest.mark.parametrize("engine", ["sqlite", "postgres", "dictionary"], indirect=True)
 
 
 async def begin(memory: Memory, key: str, platform: str = "p") -> bool:
     return await memory.begin_talk(key, platform=platform, person="7", name="Ann", event='{"a": 1}')
 
 
+@EVERYWHERE
 async def test_an_event_is_new_once(memory: Memory) -> None:
     """The second time it is known, also when its conversation is over."""
     assert await begin(memory, "k")
@@ -44,6 +52,7 @@ async def test_an_event_is_new_once(memory: Memory) -> None:
     assert not await begin(memory, "k")
 
 
+@EVERYWHERE
 async def test_open_conversations_are_found_with_their_state(memory: Memory) -> None:
     """Oldest first, of one platform only, with one attempt more each time; ended ones are not found."""
     for key in ("b", "a", "c"):
@@ -60,6 +69,7 @@ async def test_open_conversations_are_found_with_their_state(memory: Memory) -> 
     assert found[0].event == '{"a": 1}'
 
 
+@EVERYWHERE
 async def test_a_message_is_written_ahead_and_marked(memory: Memory) -> None:
     """First it is fresh, then under way, then known by its id."""
     assert (await memory.begin_sending("k", platform="p", place="q")).fresh
@@ -70,6 +80,7 @@ async def test_a_message_is_written_ahead_and_marked(memory: Memory) -> None:
     assert (known.fresh, known.message, known.place) == (False, "m1", "q2")
 
 
+@EVERYWHERE
 async def test_posts_are_found_by_id_and_by_person(memory: Memory) -> None:
     """Each with what it shows and its buttons; a deleted one is not found any more."""
     for number in range(25):
@@ -98,21 +109,21 @@ async def test_posts_are_found_by_id_and_by_person(memory: Memory) -> None:
     assert list(await memory.posts_about("p", "elsewhere", "r")) == []
 
 
-async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
+async def test_everything_is_there_after_a_restart(empty_url: str) -> None:
     """Another process finds the event, the message and the request."""
-    async with await Store.open(address(tmp_path)) as store:
+    async with await Store.open(empty_url) as store:
         await begin(store, "k")
         await store.begin_sending("k/answer", platform="p", place="q")
         await store.keep_request("r", platform="p", person="7", wish="{}", now=1e10)
-    async with await Store.open(address(tmp_path)) as store:
+    async with await Store.open(empty_url) as store:
         assert not await begin(store, "k")
         assert not (await store.begin_sending("k/answer", platform="p", place="q")).fresh
         assert await store.request("r") is not None
 
 
-async def test_requests_are_kept_and_what_is_done_stays_done(tmp_path: Path) -> None:
+async def test_requests_are_kept_and_what_is_done_stays_done(empty_url: str) -> None:
     """A second row of the same id changes nothing; states move forward only to the end."""
-    async with await Store.open(address(tmp_path)) as store:
+    async with await Store.open(empty_url) as store:
         requests: Requests = store
         await requests.keep_request("r", platform="p", person="7", wish="first", now=1e10)
         await requests.keep_request("r", platform="p", person="8", wish="second", now=1e10)
@@ -128,10 +139,10 @@ async def test_requests_are_kept_and_what_is_done_stays_done(tmp_path: Path) -> 
         assert await requests.request("none") is None
 
 
-async def test_what_is_old_is_forgotten(tmp_path: Path) -> None:
+async def test_what_is_old_is_forgotten(empty_url: str) -> None:
     """Keys of answered events after a month, posts after more than a year; open conversations never."""
     now = 1e9
-    async with await Store.open(address(tmp_path), clock=lambda: now) as store:
+    async with await Store.open(empty_url, clock=lambda: now) as store:
         await begin(store, "ended")
         await store.end_talk("ended")
         await begin(store, "open")
@@ -146,22 +157,19 @@ async def test_what_is_old_is_forgotten(tmp_path: Path) -> None:
         assert (await store.begin_sending("k", platform="p", place="q")).fresh
 
 
-async def test_the_migrations_make_the_tables_of_the_code(tmp_path: Path) -> None:
-    """Up gives every column that the code knows, down leaves nothing."""
-    async with await Database.open(address(tmp_path)) as database:
+async def test_the_migrations_make_the_tables_of_the_code(empty_url: str) -> None:
+    """Up gives exactly what the code knows, down leaves nothing, and up again works."""
+    async with await Database.open(empty_url) as database:
         await database.upgrade(MIGRATIONS)
-        with sqlite3.connect(tmp_path / "bots.db") as connection:
-            for table in METADATA.sorted_tables:
-                columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table.name})")}
-                assert columns == {column.name for column in table.columns}
-            indexes = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
-            assert {index.name for table in METADATA.sorted_tables for index in table.indexes} <= indexes
-        connection.close()
+
+        def differences(tx: Writing) -> list[Any]:
+            return list(compare_metadata(MigrationContext.configure(tx.connection), METADATA))
+
+        assert await database.write(differences) == []
         await database.downgrade(MIGRATIONS)
-        with sqlite3.connect(tmp_path / "bots.db") as connection:
-            left = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        connection.close()
-    assert left <= {"alembic_version"}
+        left = await database.write(lambda tx: set(inspect(tx.connection).get_table_names()))
+        assert left <= {"alembic_version", "sqlite_sequence"}
+        await database.upgrade(MIGRATIONS)
 
 
 async def test_a_damaged_memory_is_a_sentence(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from core.contract.status import (
 )
 from core.coordinator.api.call import Call
 from core.coordinator.rooms import VERSION, Rooms
-from core.coordinator.rules import figures
+from core.coordinator.rules import figures, operations
 from core.coordinator.rules.values import Kind
 from core.db import Writing
 from core.errors import HordeUnavailable, InvalidRequest, NotAllowed
@@ -124,11 +124,14 @@ async def modes(call: Call) -> web.Response:
 
 
 async def _modes(rooms: Rooms) -> dict[str, bool]:
-    return await rooms.database.read(figures.modes)
+    return await rooms.database.read(operations.modes)
 
 
 async def change_modes(call: Call) -> web.Response:
-    """PUT status/modes: an admin puts the horde into maintenance; moderators close it to strangers' workers."""
+    """PUT status/modes: an admin puts the horde into maintenance, which gives up all that waits.
+
+    Moderators close it to strangers' workers.
+    """
     call.key()
     body = await call.body(ModesUpdate)
     user = await call.user()
@@ -143,9 +146,11 @@ async def change_modes(call: Call) -> web.Response:
 
     def change(tx: Writing) -> None:
         for name, on in changes.items():
-            figures.set_mode(tx, name, on=on)
+            operations.set_mode(tx, name, on=on)
 
     await call.rooms.database.write(change)
+    if changes.get("maintenance"):
+        await _empty_queue(call.rooms)
     return call.reply(
         Modes(
             maintenance_mode=bool(body.maintenance_mode),
@@ -153,6 +158,13 @@ async def change_modes(call: Call) -> web.Response:
             raid_mode=body.raid_mode,
         )
     )
+
+
+async def _empty_queue(rooms: Rooms) -> None:
+    """Give up all that waits, a transaction for some of it at a time; nothing new comes in meanwhile."""
+    while given_up := await rooms.database.write(lambda tx: operations.empty_queue(tx, now=time.time())):
+        for request in given_up:
+            rooms.live.touch(request)
 
 
 async def news(call: Call) -> web.Response:

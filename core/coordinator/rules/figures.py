@@ -16,12 +16,11 @@ from core.coordinator.store import figures as store
 from core.coordinator.store import ledger as ledger_store
 from core.coordinator.store import requests as request_store
 from core.coordinator.store import workers as worker_store
-from core.db import Reading, Writing
+from core.db import Reading
 
 MEGA = 1_000_000
 NO_WORKER_ETA = 10_000
 PERIODS = {"minute": 60, "hour": 3600, "day": 86400, "month": 30 * 86400}
-MODES = ("maintenance", "invite_only", "raid")
 
 
 def _live(tx: Reading, now: float) -> list[Live]:
@@ -249,17 +248,6 @@ def model_totals(tx: Reading, *, now: float) -> dict[str, dict[str, int]]:
         name: {model: int(times) for model, times in store.by_model(tx, Kind.IMAGE, hour)}
         for name, hour in since.items()
     }
-
-
-def modes(tx: Reading) -> dict[str, bool]:
-    """The switches of the horde: maintenance, invite_only, raid."""
-    known = store.modes(tx)
-    return {name: known.get(name, False) for name in MODES}
-
-
-def set_mode(tx: Writing, name: str, *, on: bool) -> None:
-    """Turn one of the switches."""
-    store.set_mode(tx, name, on=on)
 
 
 def balance(tx: Reading, user: User) -> float:

@@ -91,6 +91,7 @@ _CAME_BACK = Statement(
 )
 _GIVE_UP = Statement("UPDATE requests SET cancelled = cancelled + waiting, waiting = 0, stopped = true WHERE id = :id")
 _UNHOLD = Statement("UPDATE requests SET held = 0 WHERE id = :id")
+_SOME_WAITING = Statement("SELECT id FROM requests WHERE waiting > 0 LIMIT :limit")
 _PROFILE = Statement("SELECT lanes, rank, waiting, things FROM requests WHERE waiting > 0")
 _EXPIRED = Statement("SELECT id FROM requests WHERE expires_at < :now ORDER BY expires_at LIMIT :limit")
 _PROLONG = Statement("UPDATE requests SET expires_at = :until WHERE expires_at < :until")
@@ -187,3 +188,8 @@ def remove(tx: Writing, request_id: str) -> None:
 def active(tx: Reading, user_id: int) -> list[str]:
     """A user's requests that wait or run."""
     return [row[0] for row in tx.all(_ACTIVE, {"user_id": user_id})]
+
+
+def some_waiting(tx: Reading, limit: int) -> list[str]:
+    """Ids of any requests with waiting pictures."""
+    return [row[0] for row in tx.all(_SOME_WAITING, {"limit": limit})]

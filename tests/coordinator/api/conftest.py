@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,6 +17,7 @@ import pytest_asyncio
 from yarl import URL
 
 from core.coordinator.app import serve
+from core.db import Database, Statement
 from core.settings import Coordinator, General, Limits, Settings
 
 ANONYMOUS = "0000000000"
@@ -40,7 +41,9 @@ class Answer:
 class Horde:
     """A running coordinator as its clients and workers see it."""
 
-    def __init__(self, url: str, session: aiohttp.ClientSession, data_dir: Path, stop: asyncio.Event) -> None:
+    def __init__(self, url: str, session: aiohttp.ClientSession, settings: Settings, stop: asyncio.Event) -> None:
+        data_dir = settings.general.data_dir
+        self.database_url = settings.coordinator.database_url or f"sqlite:///{data_dir / 'coordinator.db'}"
         self.url = url
         self.stop = stop
         self.session = session
@@ -54,6 +57,16 @@ class Horde:
         address = path if path.startswith("http") else self.url + path
         async with self.session.request(method, URL(address, encoded=True), headers=headers, **more) as response:
             return Answer(response.status, response.headers, await response.read())
+
+    async def change(self, statement: str) -> None:
+        """Change the database behind the coordinator's back, as time or an operator would."""
+        async with await Database.open(self.database_url) as database:
+            await database.write(lambda tx: tx.run(Statement(statement)))
+
+    async def value(self, statement: str) -> Any:
+        """Look into the database: one value."""
+        async with await Database.open(self.database_url) as database:
+            return await database.read(lambda tx: tx.value(Statement(statement)))
 
     async def get(self, path: str, key: str | None = None, **more: Any) -> Answer:
         return await self.call("GET", path, key, **more)
@@ -103,23 +116,35 @@ async def running(settings: Settings) -> AsyncIterator[Horde]:
         await task
     try:
         async with aiohttp.ClientSession() as session:
-            yield Horde(await listens, session, settings.general.data_dir, stop)
+            yield Horde(await listens, session, settings, stop)
     finally:
         stop.set()
         await task
 
 
-ON_BOTH = {"test_lifecycle", "test_people", "test_sdk"}
-"""Modules that are run on PostgreSQL as well; the rules below the API are tested on both engines anyway."""
+ON_BOTH = {
+    "test_admins",
+    "test_breadth",
+    "test_events",
+    "test_frame",
+    "test_keys",
+    "test_lifecycle",
+    "test_people",
+    "test_refusals",
+    "test_refusals_of_async",
+    "test_sdk",
+    "test_sweeper",
+}
+"""Modules that are run on PostgreSQL as well; the others are about what no database knows: files, buckets, news."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests of some modules once on each engine."""
     if metafunc.module.__name__.rpartition(".")[2] in ON_BOTH and "engine" in metafunc.fixturenames:
-        metafunc.parametrize("engine", ["sqlite", "postgres"], indirect=True)
+        metafunc.parametrize("engine", ["sqlite", "postgres"], indirect=True, scope="module")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def engine(request: pytest.FixtureRequest) -> str:
     return getattr(request, "param", "sqlite")
 
@@ -137,10 +162,22 @@ async def horde(tmp_path: Path, database: dict[str, str]) -> AsyncIterator[Horde
         yield found
 
 
+@pytest.fixture(scope="module")
+def shared_database(engine: str, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """Likewise, for a coordinator that many tests share."""
+    if engine == "sqlite":
+        yield {}
+        return
+    server = request.getfixturevalue("postgres")
+    name = server.create(request.getfixturevalue("postgres_template"))
+    yield {"database_url": server.address(name)}
+    server.drop(name)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Horde]:
+async def shared(tmp_path_factory: pytest.TempPathFactory, shared_database: dict[str, str]) -> AsyncIterator[Horde]:
     """One coordinator for all tests of a module that leave nothing behind which the others mind."""
-    async with running(make_settings(tmp_path_factory.mktemp("shared"))) as found:
+    async with running(make_settings(tmp_path_factory.mktemp("shared"), **shared_database)) as found:
         yield found
 
 

@@ -17,7 +17,8 @@ AWARD = "/api/v2/kudos/award"
 async def make(horde: Any, name: str, **options: Any) -> tuple[str, str]:
     """An account made by the command beside a running coordinator: its name and key."""
     said: list[str] = []
-    settings = Settings(general=General(data_dir=horde.data_dir), coordinator=Coordinator(port=0))
+    terms = Coordinator(port=0, database_url=horde.database_url)
+    settings = Settings(general=General(data_dir=horde.data_dir), coordinator=terms)
     assert await add_user(settings, name, tell=said.append, **options) == 0
     return said[0].removeprefix("name: "), said[1].removeprefix("key: ")
 
@@ -71,3 +72,16 @@ async def test_admins_award_kudos_once(horde: Any) -> None:
     ):
         answer = await horde.post(AWARD, {"username": to, "amount": amount}, asker)
         assert (answer.status, answer.json["rc"]) == (status, rc)
+
+
+async def test_maintenance_empties_the_queue(horde: Any, picture: bytes) -> None:
+    """What waits is given up and costs nothing more; what is being drawn is finished, paid and shown."""
+    _, admin = await make(horde, "Admin", admin=True)
+    drawn, waits = await horde.ask(), await horde.ask(params={"width": 64, "height": 64, "steps": 4, "n": 3})
+    job = await horde.pop()
+    assert (await horde.call("PUT", MODES, admin, json={"maintenance_mode": True})).status == 200
+    given_up = (await horde.get(f"/api/v2/generate/check/{waits}")).json
+    assert (given_up["waiting"], given_up["done"], given_up["faulted"]) == (0, True, False)
+    assert (await horde.deliver(job, picture)).status == 200
+    assert len((await horde.get(f"/api/v2/generate/status/{drawn}")).json["generations"]) == 1
+    assert (await horde.get("/api/v2/status/performance")).json["queued_requests"] == 0

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, closing
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -51,12 +50,6 @@ async def kind(request: pytest.FixtureRequest, start: Any, tmp_path: Path) -> As
 async def server() -> AsyncIterator[S3Server]:
     async with s3_service("pictures", "given") as service:
         yield service
-
-
-def change(data_dir: Path, statement: str) -> None:
-    """Change the database behind the coordinator's back, as time would."""
-    with closing(sqlite3.connect(data_dir / "coordinator.db", timeout=10)) as database, database:
-        database.execute(statement)
 
 
 async def test_a_batch_goes_all_the_way(kind: Kind, picture: bytes) -> None:
@@ -115,7 +108,7 @@ async def test_sources_are_kept_once_as_webp(kind: Kind, until: Any) -> None:
             with Image.open(BytesIO((await horde.get(address)).raw)) as opened:
                 assert (opened.format, opened.size) == ("WEBP", (64, 64))
         assert kind.pictures() == names
-        change(horde.data_dir, "UPDATE requests SET expires_at = 1")
+        await horde.change("UPDATE requests SET expires_at = 1")
 
         async def gone() -> bool:
             return kind.pictures() == set()
@@ -136,7 +129,7 @@ async def test_what_remains_of_an_old_request(kind: Kind, picture: bytes, until:
         await horde.ask(horde.bots_key, shared=False)
         await horde.deliver(await horde.pop(), picture)
         assert len(kind.pictures()) == 3
-        change(horde.data_dir, "UPDATE requests SET expires_at = 1")
+        await horde.change("UPDATE requests SET expires_at = 1")
         rest = {f"shared/{shown['id']}.webp"} if keep_shared else set[str]()
 
         async def gone() -> bool:
@@ -167,7 +160,7 @@ async def test_with_buckets_away_nothing_is_half_done(start: Any, server: S3Serv
         assert (await horde.get(f"/api/v2/generate/check/{plain}")).json["processing"] == 1
         other = await horde.ask()  # needs no store
         assert (await horde.pop())["id"] is not None
-        change(horde.data_dir, f"UPDATE requests SET expires_at = 1 WHERE id = '{other}'")  # noqa: S608  # our own id
+        await horde.change(f"UPDATE requests SET expires_at = 1 WHERE id = '{other}'")  # noqa: S608  # our own id
 
         async def forgotten() -> bool:
             return (await horde.get(f"/api/v2/generate/check/{other}")).status == 404

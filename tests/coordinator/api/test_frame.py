@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import sqlite3
 from typing import Any
 from uuid import uuid4
 
@@ -108,9 +107,7 @@ async def test_a_body_has_a_largest_size(start: Any) -> None:
 
 async def test_a_fault_says_nothing_of_the_inside(horde: Any, capfd: pytest.CaptureFixture[str]) -> None:
     """What nobody expected is a bare 500 whose request id leads to the log, and the coordinator goes on."""
-    with sqlite3.connect(horde.data_dir / "coordinator.db", timeout=10) as database:
-        database.execute("ALTER TABLE requests RENAME TO hidden")
-    database.close()
+    await horde.change("ALTER TABLE requests RENAME TO hidden")
     answer = await horde.get(f"/api/v2/generate/check/{uuid4()}")
     assert (answer.status, answer.json) == (500, {"message": "Internal Server Error"})
     logged = capfd.readouterr().out

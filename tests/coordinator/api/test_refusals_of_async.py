@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import sqlite3
 from io import BytesIO
 from typing import Any
 
@@ -127,10 +126,8 @@ async def test_each_code_has_its_request(shared: Any, rc: Rc, fields: dict[str, 
 )
 async def test_special_accounts_have_special_models(shared: Any, rc: Rc | None, fields: dict[str, Any]) -> None:
     """Only its owner may ask for a special model, by its whole name and with something to tell it."""
-    with sqlite3.connect(shared.data_dir / "coordinator.db", timeout=10) as database:
-        database.execute("UPDATE users SET special = true WHERE name = 'largesse worker'")
-        (me,) = database.execute("SELECT id FROM users WHERE name = 'largesse worker'").fetchone()
-    database.close()
+    await shared.change("UPDATE users SET special = true WHERE name = 'largesse worker'")
+    me = await shared.value("SELECT id FROM users WHERE name = 'largesse worker'")
     models = [name.format(me=me) for name in fields["models"]]
     body = {"prompt": "x", **params(), **fields, "models": models}
     answer = await shared.post("/api/v2/generate/async", body, shared.worker_key)

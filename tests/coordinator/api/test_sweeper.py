@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-
-def change(data_dir: Path, statement: str) -> None:
-    """Change the database behind the coordinator's back, as time would."""
-    with sqlite3.connect(data_dir / "coordinator.db", timeout=10) as database:
-        database.execute(statement)
-    database.close()
 
 
 def pictures(data_dir: Path) -> list[Path]:
@@ -27,7 +19,7 @@ async def test_an_old_request_goes_with_its_pictures(start: Any, picture: bytes,
         request = await horde.ask()
         await horde.deliver(await horde.pop(), picture)
         assert len(pictures(horde.data_dir)) == 1
-        change(horde.data_dir, "UPDATE requests SET expires_at = 1")
+        await horde.change("UPDATE requests SET expires_at = 1")
 
         async def gone() -> bool:
             answer = await horde.get(f"/api/v2/generate/check/{request}")
@@ -43,7 +35,7 @@ async def test_the_job_of_a_silent_worker_wakes_the_next(start: Any, picture: by
         lost = await horde.pop(name="Silent one")
         waiting = asyncio.create_task(horde.pop(name="Waiting one", wait=20))
         await asyncio.sleep(0.2)
-        change(horde.data_dir, "UPDATE jobs SET deadline = 1")
+        await horde.change("UPDATE jobs SET deadline = 1")
         job = await waiting
         assert job["id"] not in (None, lost["id"])
         assert (await horde.deliver(job, picture)).status == 200
@@ -55,12 +47,12 @@ async def test_the_job_of_a_silent_worker_wakes_the_next(start: Any, picture: by
 async def test_a_sweep_that_fails_is_not_the_end(start: Any, until: Any, capfd: pytest.CaptureFixture[str]) -> None:
     """While something stands in its way the sweeper says so, and goes on when it is gone."""
     async with start(sweep_every=0.1) as horde:
-        change(horde.data_dir, "ALTER TABLE requests RENAME TO hidden")
+        await horde.change("ALTER TABLE requests RENAME TO hidden")
 
         async def said() -> bool:
             return "sweep_failed" in capfd.readouterr().out
 
         await until(said)
-        change(horde.data_dir, "ALTER TABLE hidden RENAME TO requests")
+        await horde.change("ALTER TABLE hidden RENAME TO requests")
         assert (await horde.get("/api/largesse/v1/ready")).status == 200
         await horde.ask()

@@ -7,7 +7,6 @@ import base64
 import hashlib
 import hmac
 import json
-import sqlite3
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -122,10 +121,7 @@ async def test_a_receiver_that_wants_no_more_is_left_alone(
     async with start(**WEBHOOKS) as horde:
 
         async def empty() -> bool:
-            with sqlite3.connect(horde.data_dir / "coordinator.db", timeout=10) as database:
-                (count,) = database.execute("SELECT count(*) FROM webhooks").fetchone()
-            database.close()
-            return count == 0
+            return await horde.value("SELECT count(*) FROM webhooks") == 0
 
         await horde.ask(webhook=server.url)
         await horde.deliver(await horde.pop(), picture)
@@ -135,9 +131,7 @@ async def test_a_receiver_that_wants_no_more_is_left_alone(
         await horde.ask(webhook=server.url)
         await horde.deliver(await horde.pop(), picture)
         await server.got(2)
-        with sqlite3.connect(horde.data_dir / "coordinator.db", timeout=10) as database:
-            database.execute("UPDATE webhooks SET attempts = 9")
-        database.close()
+        await horde.change("UPDATE webhooks SET attempts = 9")
         await until(empty)
         assert len(server.told) == 3
 
