@@ -28,8 +28,9 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 demo: $(VENV)/run.stamp ## a chat page in your browser; TERMINAL=1 a chat here; SAY="draw a cat" OUT=out one picture
 	@$(PY) run_bot.py demo $(if $(TERMINAL),--terminal) $(if $(SAY),--say "$$SAY" --out "$$OUT")
 
+# A file stays in one process, so that what its tests share is made once.
 test: $(VENV)/dev.stamp ## all tests
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/dev.stamp ## style, types and who may import whom
 	$(VENV)/bin/ruff format --check .
