@@ -11,13 +11,14 @@ import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from core.errors import ConfigError
+from core.platforms import Console, Platform, Web
 from core.sections import Blobs, Limits, Port, Section
 
 ENV_PREFIX = "LARGESSE__"
@@ -144,37 +145,6 @@ class Bots(Section):
     requests_per_minute: int = Field(default=20, ge=1, description="Commands one person may give in a minute.")
     give_up_after: int = Field(
         default=3600, ge=10, description="Seconds until an unfinished request is given up, with a sentence."
-    )
-
-
-class Platform(Section):
-    """A place where people talk to the bots; the keys of its table are its adapter's keyword arguments."""
-
-    enabled: bool = Field(default=False, description="Run this platform in `up` and `bots`.")
-
-
-class Console(Platform):
-    """The chat in the terminal."""
-
-    person: str = Field(default="you", min_length=1, max_length=50, description="Your name in the chat.")
-    pictures_dir: Path = Field(default=Path("out"), description="Folder where finished pictures are saved.")
-
-
-class Web(Platform):
-    """The chat page in the browser."""
-
-    host: str = Field(
-        default="127.0.0.1", description="Address to listen on; 0.0.0.0 opens the page to the network, with a secret."
-    )
-    port: Port = Field(default=7002, description="Port to listen on; 0 takes any free one.")
-    secret: SecretStr = Field(
-        default=SecretStr(""), description="A word that people must know to come in; needed beyond this machine."
-    )
-    rooms: list[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]] = Field(
-        default=["lobby", "studio"], min_length=1, max_length=50, description="Rooms; people arrive in the first one."
-    )
-    max_upload_bytes: int = Field(
-        default=20_000_000, ge=1000, description="Largest picture that somebody may upload, bytes."
     )
 
 
