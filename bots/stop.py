@@ -1,4 +1,4 @@
-"""Taking a request back, and taking pictures away again: only for the person who asked for them."""
+"""Taking a request back, and taking pictures away again: for the person who asked, and moderators may take away."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ async def cancel(chat: Chat[House], press: Press) -> None:
 @button("delete", words=("delete",))
 async def delete(chat: Chat[House], press: Press) -> None:
     """Remove everything that shows a request from this place, the message with the button last."""
-    await _own(chat, press, "delete")
+    if not press.person.moderates:
+        await _own(chat, press, "delete")
     shown = await chat.posts_about(press.arg)
     for ref in [each for each in shown if each != press.message]:
         await chat.delete(ref)

@@ -20,6 +20,8 @@ class Person:
     """The platform's own id, as text; it never changes and is never shown."""
     name: str
     is_bot: bool = False
+    moderates: bool = False
+    """Looks after the place where this was said: may take down what the bot shows there."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,19 @@ async def test_the_requester_deletes_the_picture(room: Room) -> None:
     await room.say("draw a frog")
     assert await room.press("delete") == []
     assert room.platform.posts == []
+
+
+async def test_whoever_looks_after_the_place_takes_pictures_down(room: Room) -> None:
+    """A moderator need not be the one who asked."""
+    await room.say("draw a frog", person="ann")
+    await room.say("draw a dog", person="ann")
+    (shown, _) = room.platform.shown.values()
+    warden = replace(room.platform.person("bob"), moderates=True)
+    call = room.platform.call("delete", person=warden, replied_to=shown.ref)
+    task = await room.dispatch.call(room.platform, call)
+    assert task is not None
+    assert await task is None
+    assert [post.text.splitlines()[0] for post in room.platform.posts] == ["a dog"]
 
 
 async def test_a_finished_request_is_not_stopped(room: Room, horde: ScriptedHorde) -> None:

@@ -10,7 +10,7 @@ from core.chat import record
 from core.chat.types import Call, Event, MessageRef, Person, Picture, Place, Press, Reaction
 
 TEXT = st.text(max_size=20)
-PERSON = st.builds(Person, TEXT, TEXT, TEXT, is_bot=st.booleans())
+PERSON = st.builds(Person, TEXT, TEXT, TEXT, is_bot=st.booleans(), moderates=st.booleans())
 PLACE = st.builds(Place, TEXT, TEXT, private=st.booleans(), nsfw=st.booleans(), thread=st.none() | TEXT)
 REF = st.builds(MessageRef, TEXT, TEXT, TEXT)
 PICTURE = st.builds(
