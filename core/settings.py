@@ -70,6 +70,9 @@ class Coordinator(Section):
     news_file: Path = Field(
         default=Path("config/news.toml"), description="What status/news tells, a [[news]] table each; may be missing."
     )
+    reference_file: Path = Field(
+        default=Path("config/reference.toml"), description="The models that this horde knows, and what each wants."
+    )
     trust_threshold: float = Field(
         default=0.0,
         ge=0.0,

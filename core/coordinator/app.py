@@ -31,7 +31,7 @@ from core.coordinator.middleware import add_headers, frame
 from core.coordinator.pages.views import add_pages
 from core.coordinator.rates import Rates
 from core.coordinator.rooms import ROOMS, VERSION, Rooms
-from core.coordinator.rules import accounts, schema
+from core.coordinator.rules import accounts, reference, schema
 from core.coordinator.sweeper import run_sweeper
 from core.db import Database, Writing
 from core.errors import ConfigError
@@ -59,7 +59,7 @@ def create_app(settings: Settings) -> web.Application:
 
     async def furnished(app: web.Application) -> AsyncIterator[None]:
         data_dir = settings.general.data_dir
-        secret = load_secret(data_dir, terms.secret)
+        secret, known = load_secret(data_dir, terms.secret), reference.load(terms.reference_file)
         database = await open_database(settings)
         try:
             await database.write(lambda tx: _furnish(tx, data_dir, secret))
@@ -73,6 +73,7 @@ def create_app(settings: Settings) -> web.Application:
                     fetcher=Fetcher(limit=terms.limits.max_source_bytes),
                     live=lively(database),
                     memo=Memo(),
+                    reference=known,
                 )
                 yield
         finally:

@@ -12,6 +12,7 @@ from core.coordinator.blobs.store import BlobStore
 from core.coordinator.live import Live
 from core.coordinator.memo import Memo
 from core.coordinator.rates import Rates
+from core.coordinator.rules.reference import Reference
 from core.db import Database
 from core.settings import Coordinator
 
@@ -30,6 +31,7 @@ class Rooms:
     fetcher: Fetcher
     live: Live
     memo: Memo
+    reference: Reference
 
 
 ROOMS: web.AppKey[Rooms] = web.AppKey("rooms", Rooms)

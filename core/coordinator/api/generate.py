@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from aiohttp import web
 
@@ -25,7 +25,7 @@ from core.coordinator.blobs.results import shown
 from core.coordinator.blobs.sources import read_source
 from core.coordinator.rooms import Rooms
 from core.coordinator.rules import progress, requests
-from core.coordinator.rules.values import Accepted, Picture, Progress, Status, StoredSources, User
+from core.coordinator.rules.values import Accepted, Notice, Picture, Progress, Status, StoredSources, User
 from core.errors import InvalidRequest, LargesseError
 
 
@@ -41,7 +41,7 @@ async def accept(call: Call) -> web.Response:
         )
         return call.reply(DryRunResponse(kudos=kudos))
     accepted = await _replayed(call, user) or await _accept_new(call, user, body)
-    return call.reply(_accepted(accepted), status=202)
+    return call.reply(_accepted(accepted, call.rooms.reference.warnings(body)), status=202)
 
 
 async def _replayed(call: Call, user: User) -> Accepted | None:
@@ -113,8 +113,9 @@ async def _store(
     return key, source.has_alpha
 
 
-def _accepted(accepted: Accepted) -> AsyncResponse:
-    warnings = [RequestWarning(code=notice.code, message=notice.message) for notice in accepted.warnings]
+def _accepted(accepted: Accepted, advice: Sequence[Notice]) -> AsyncResponse:
+    notices = (*accepted.warnings, *advice)
+    warnings = [RequestWarning(code=notice.code, message=notice.message) for notice in notices]
     return AsyncResponse(
         id=accepted.id,
         kudos=accepted.kudos,

@@ -80,11 +80,16 @@ async def performance_figures(rooms: Rooms) -> Performance:
 async def models(call: Call) -> web.Response:
     """GET status/models: every model that is offered or waited for."""
     kind = call.choice("type", WorkerType.IMAGE, among=[*WorkerType])
-    call.choice("model_state", ModelState.ALL, among=[*ModelState])
+    state = call.choice("model_state", ModelState.ALL, among=[*ModelState])
     low = call.number("min_count", 0, low=0, high=_MANY)
     high = call.number("max_count", _MANY, low=0, high=_MANY)
     found = await model_figures(call.rooms, Kind(kind))
-    return call.reply([model for model in found if low <= model.count <= high])
+    return call.reply([one for one in found if low <= one.count <= high and _is_in(call.rooms, one.name, state)])
+
+
+def _is_in(rooms: Rooms, name: str, state: str) -> bool:
+    """Does a list of known, custom or all models hold this one?"""
+    return state == ModelState.ALL or rooms.reference.knows(name) is (state == ModelState.KNOWN)
 
 
 async def model_figures(rooms: Rooms, kind: Kind = Kind.IMAGE) -> list[ModelStatus]:
@@ -204,13 +209,17 @@ async def image_totals(call: Call) -> web.Response:
 
 async def image_models(call: Call) -> web.Response:
     """GET stats/img/models: how often each model was used."""
-    call.choice("model_state", ModelState.KNOWN, among=[*ModelState])
+    state = call.choice("model_state", ModelState.KNOWN, among=[*ModelState])
 
     async def make() -> ModelTotals:
         found = await call.rooms.database.read(lambda tx: figures.model_totals(tx, now=time.time()))
-        return ModelTotals.model_validate(found)
+        kept = {
+            period: {name: times for name, times in models.items() if _is_in(call.rooms, name, state)}
+            for period, models in found.items()
+        }
+        return ModelTotals.model_validate(kept)
 
-    return call.reply(await call.rooms.memo.get(("model totals",), seconds=_STATS_SECONDS, make=make))
+    return call.reply(await call.rooms.memo.get(("model totals", state), seconds=_STATS_SECONDS, make=make))
 
 
 async def text_totals(call: Call) -> web.Response:
