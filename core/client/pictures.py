@@ -17,6 +17,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from core.addresses import is_public
 from core.client.faults import fault
 from core.client.transport import Failed, Outcome, Patience, outcome_of, read_bounded, repeating, unreachable
 from core.errors import HordeRefused, NotFound
@@ -103,10 +104,7 @@ def _places(url: URL) -> set[tuple[str, int]]:
 
 
 def _is_public(address: str) -> bool:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
-    return ip.is_global and not ip.is_multicast
+    return is_public(ipaddress.ip_address(address.partition("%")[0]))
 
 
 class Pictures:

@@ -11,38 +11,18 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from core.addresses import Address, is_public
 from core.errors import InvalidRequest
 
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _REDIRECTS = {301, 302, 303, 307, 308}
 _HOPS = 3
 _SECONDS = 15.0
 _PIECE = 1 << 16
-
-
-def is_public(address: Address) -> bool:
-    """Whether an address belongs to the open internet, also where it hides inside an IPv6 one (mapped, 6to4, NAT64)."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = _hidden(address)
-        if inner is not None:
-            return is_public(inner)
-    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
-
-
-def _hidden(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    if address in _NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    if address.teredo is not None:
-        return address.teredo[1]
-    return address.ipv4_mapped or address.sixtofour
 
 
 class _Refused(OSError):

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from aiohttp import web
 
-from core.coordinator.blobs.guard import Address, Fetcher, Poster, is_public
+from core.addresses import Address, is_public
+from core.coordinator.blobs.guard import Fetcher, Poster
 from core.errors import InvalidRequest
 
 LOOPBACK = "http://127.0.0.1"
