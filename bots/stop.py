@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from core.chat.command import button
 from core.chat.talk import Chat
 from core.chat.types import Press
 from core.errors import NotAllowed, NotFound
+from core.generation import Ticket
 from core.house import House, Remembered, RequestState
 
 
@@ -27,6 +30,21 @@ async def delete(chat: Chat[House], press: Press) -> None:
     for ref in [each for each in shown if each != press.message]:
         await chat.delete(ref)
     await chat.delete(press.message)
+
+
+@button("withdraw")
+async def withdraw(chat: Chat[House], press: Press) -> None:
+    """The message that asked was deleted: stop, and remove what shows it. `arg` is the key of that message's event.
+
+    No post carries this button; a platform presses it where it hears that somebody took their words away.
+    """
+    name = Ticket.name(press.arg)
+    if await chat.house.requests.request(name) is None:
+        return  # it asked for nothing that is drawn
+    await _own(chat, replace(press, arg=name), "stop")
+    await chat.house.requests.change_request(name, state=RequestState.TAKEN_BACK)
+    for ref in await chat.posts_about(name):
+        await chat.delete(ref)
 
 
 async def _own(chat: Chat[House], press: Press, verb: str) -> Remembered:

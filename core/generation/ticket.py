@@ -37,8 +37,13 @@ class Ticket:
     @classmethod
     def of(cls, wish: Wish, order: Order, *, event: str, now: float) -> Self:
         """A new ticket; one event of a chat always has the same one. `now` in seconds since 1970."""
-        name = uuid.uuid5(uuid.NAMESPACE_OID, event).hex
+        name = cls.name(event)
         return cls(name, wish, order.request.wire(), order.style, order.notes, now, key=name)
+
+    @staticmethod
+    def name(event: str) -> str:
+        """The id of the request that an event of a chat makes."""
+        return uuid.uuid5(uuid.NAMESPACE_OID, event).hex
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Self:

@@ -9,7 +9,7 @@ import pytest
 
 from core.chat.port import Limits
 from core.chat.testing import FakePlatform
-from core.chat.types import MessageRef
+from core.chat.types import MessageRef, Press
 from tests.bots.scripted import Room, ScriptedHorde, open_room, until
 
 
@@ -180,3 +180,39 @@ async def test_a_post_of_several_messages_is_deleted_whole(tmp_path: Path, horde
         assert len(platform.posts) == 3
         await room.press("delete")
     assert [post.text.splitlines()[0] for post in platform.posts] == ["a dog"]
+
+
+async def test_a_message_that_is_taken_away_takes_its_request_along(room: Room, horde: ScriptedHorde) -> None:
+    """Whoever deletes what they asked with stops the drawing, and what was shown goes; others cannot."""
+    horde.patient = True
+    platform = room.platform
+    call = platform.call("draw a frog", key="fake:asked")
+    talk = await room.dispatch.call(platform, call)
+    asked = await horde.asked()
+    assert call.message is not None
+
+    async def withdraw(person: str, number: int) -> None:
+        press = Press(
+            f"gone:{number}", "withdraw", call.key, platform.person(person), platform.place(), call.message or ref
+        )
+        task = await room.dispatch.press(platform, press)
+        assert task is not None
+        await task
+
+    ref = call.message
+    await withdraw("bob", 1)
+    assert not asked.cancelled
+    await withdraw("ann", 2)
+    assert talk is not None
+    await talk
+    assert asked.cancelled
+    horde.patient = False
+    drawn = await room.dispatch.call(platform, call2 := platform.call("draw a cat"))
+    assert drawn is not None
+    await drawn
+    assert any(post.pictures for post in platform.posts)
+    press = Press("gone:3", "withdraw", call2.key, platform.person(), platform.place(), ref)
+    task = await room.dispatch.press(platform, press)
+    assert task is not None
+    await task
+    assert not any(post.pictures for post in platform.posts)
