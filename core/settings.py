@@ -60,6 +60,9 @@ class Coordinator(Section):
         description="Signs addresses and salts key hashes; empty = made once and kept in data_dir.",
     )
     blob_ttl: int = Field(default=1800, ge=60, description="Seconds that a signed picture address stays valid.")
+    registration: bool = Field(
+        default=True, description="Let strangers make accounts; closed: only services and moderators do."
+    )
     request_ttl: int = Field(
         default=1200, ge=60, description="Seconds a request lives without anything happening to it."
     )

@@ -210,3 +210,16 @@ class Capability(StrEnum):
     """Reports its steps."""
     SEEDS = "seeds"
     """Draws each picture of a batch with its own seed."""
+
+
+class KeyScope(StrEnum):
+    """What an API key may be used for (ours)."""
+
+    ALL = "all"
+    """Everything that its account may do."""
+    GENERATE = "generate"
+    """Asking for pictures, and reading."""
+    WORKER = "worker"
+    """Running workers, and reading."""
+    READ = "read"
+    """Reading alone."""

@@ -29,7 +29,7 @@ class Accounts:
         self._secret = secret
         self._known: OrderedDict[str, tuple[float, User]] = OrderedDict()
 
-    async def find(self, key: str) -> User:
+    async def find(self, key: str, *, also_deleted: bool = False) -> User:
         """The account of a key; changes of its roles take effect here within five seconds.
 
         Raises:
@@ -40,10 +40,18 @@ class Accounts:
         hashed = hash_key(self._secret, key)
         known = self._known.get(hashed)
         if known is not None and known[0] > time.monotonic():
-            return known[1]
-        user = await self._look_up(key, hashed)
-        self._remember(hashed, user)
+            user = known[1]
+        else:
+            user = await self._look_up(key, hashed)
+            self._remember(hashed, user)
+        if user.deleted and not also_deleted:
+            raise NotAllowed("This account is deleted.", code="DeletedUser")
         return user
+
+    def forget(self, user_id: int) -> None:
+        """An account or its keys were changed: look again at its next call."""
+        for hashed in [hashed for hashed, (_, user) in self._known.items() if user.id == user_id]:
+            del self._known[hashed]
 
     def hashed(self, key: str) -> str:
         """The hash under which a key is stored."""
@@ -59,8 +67,6 @@ class Accounts:
         user = await self._database.read(lambda tx: accounts.find_by_key(tx, hashed))
         if user is None:
             raise invalid_key()
-        if user.deleted:
-            raise NotAllowed("This account is deleted.", code="DeletedUser")
         return user
 
     def _remember(self, hashed: str, user: User) -> None:

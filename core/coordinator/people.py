@@ -11,10 +11,7 @@ from collections.abc import Callable
 from core.coordinator.app import open_database
 from core.coordinator.keys import hash_key, load_secret, new_key
 from core.coordinator.rules import accounts
-from core.errors import InvalidRequest
 from core.settings import Settings
-
-LONGEST_NAME = 30
 
 
 async def add_user(
@@ -34,9 +31,7 @@ async def add_user(
         ConfigError: the database cannot be opened.
         InvalidRequest: the name is empty, longer than 30 characters, or holds a `#` or something that is no letter.
     """
-    name = name.strip()
-    if not name or len(name) > LONGEST_NAME or "#" in name or not name.isprintable():
-        raise InvalidRequest(f"A name has 1 to {LONGEST_NAME} characters and no #.", code="TooLongUserName")
+    name = accounts.clean_name(name)
     secret, key = load_secret(settings.general.data_dir, settings.coordinator.secret), new_key()
     database = await open_database(settings)
     try:

@@ -11,12 +11,14 @@ from aiohttp import web
 
 from core.contract.base import Answer, Ask
 from core.contract.limits import Bounds
+from core.contract.names import KeyScope
 from core.contract.problems import missing_header
 from core.coordinator.api import masks
 from core.coordinator.api.bodies import read_body, refuse_nul
 from core.coordinator.middleware import InvalidPayload
 from core.coordinator.rooms import ROOMS, Rooms
 from core.coordinator.rules.values import User
+from core.errors import NotAllowed
 
 B = TypeVar("B", bound=Ask)
 
@@ -31,6 +33,8 @@ class Call:
 
     request: web.Request
     rooms: Rooms
+    scopes: frozenset[KeyScope]
+    """Of keys with which this may be called."""
 
     @property
     def address(self) -> str:
@@ -95,9 +99,16 @@ class Call:
             raise InvalidPayload(missing_header("apikey").errors)
         return key.strip()
 
-    async def user(self) -> User:
-        """The account behind the key. Raises InvalidPayload without a key and NotAllowed for a wrong one."""
-        user = await self.rooms.accounts.find(self.key())
+    async def user(self, *, also_deleted: bool = False) -> User:
+        """The account behind the key, which may be a deleted one where that is said.
+
+        Raises:
+            InvalidPayload: without a key.
+            NotAllowed: for a wrong key, one of a deleted account, or one that is for something else.
+        """
+        user = await self.rooms.accounts.find(self.key(), also_deleted=also_deleted)
+        if user.scope not in self.scopes:
+            raise NotAllowed(f"This key is only for {_SCOPES[user.scope]}; use another one for this.", code="Forbidden")
         if user.trusted or user.service or user.education:
             self.rooms.rates.befriend(self.address)
         return user
@@ -123,13 +134,19 @@ class Call:
         return web.json_response(shown, status=status)
 
 
+_SCOPES = {
+    KeyScope.ALL: "everything",
+    KeyScope.GENERATE: "asking for pictures",
+    KeyScope.WORKER: "running workers",
+    KeyScope.READ: "reading",
+}
 Handle: TypeAlias = Callable[[Call], Awaitable[web.StreamResponse]]
 
 
-def adapt(handle: Handle) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """A handler of ours as aiohttp wants it."""
+def adapt(handle: Handle, scopes: frozenset[KeyScope]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """A handler of ours as aiohttp wants it, for keys of these scopes."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        return await handle(Call(request, request.app[ROOMS]))
+        return await handle(Call(request, request.app[ROOMS], scopes))
 
     return handler

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from core.contract.base import Answer, Ask
+from core.contract.names import KeyScope
 from core.coordinator.api.call import Handle
 from core.coordinator.rates import DEFAULT, Rule
 
@@ -45,3 +46,12 @@ class Endpoint:
     """What a good answer is made of; an empty text where it has no body."""
     takes: str = ""
     """What the body of the call is made of, where it is no model."""
+    scope: KeyScope | None = None
+    """Keys of this scope may do it too; keys for everything always may, and any key may read."""
+
+    @property
+    def scopes(self) -> frozenset[KeyScope]:
+        """The scopes of keys with which it may be called."""
+        if self.scope is None and self.method == "GET":
+            return frozenset(KeyScope)
+        return frozenset({KeyScope.ALL, self.scope or KeyScope.ALL})

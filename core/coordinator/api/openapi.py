@@ -21,6 +21,7 @@ _PARTS = {
 }
 _STATUSES = {
     200: "Done.",
+    201: "Made.",
     202: "Accepted.",
     400: "Something in the call is not what it may be.",
     404: "There is no such thing (any more).",

@@ -30,7 +30,7 @@ async def find_user(call: Call) -> web.Response:
 
 async def user(call: Call) -> web.Response:
     """GET users/{id}: what the asker may see of an account: everybody, its owner, or a moderator."""
-    wanted, asker = _number(call.part("id")), await call.known_user()
+    wanted, asker = user_number(call.part("id")), await call.known_user()
 
     def look(tx: Reading) -> dict[str, Any]:
         found = accounts.get(tx, wanted)
@@ -90,7 +90,8 @@ def _privilege(asker: User | None, user: User) -> int:
     return int(asker.id == user.id)
 
 
-def _number(text: str) -> int:
+def user_number(text: str) -> int:
+    """The number of an account in a path; raises NotFound for anything else."""
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise _no_user()
     return int(text)

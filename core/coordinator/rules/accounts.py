@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
 
+from core.contract.names import KeyScope
 from core.coordinator.rules import ledger
 from core.coordinator.rules.ledger import Entry, hundredths, kudos, wallet
 from core.coordinator.rules.values import User
 from core.coordinator.store import accounts as store
 from core.coordinator.store.ledger import Posting
-from core.db import Reading, Row, Writing
-from core.errors import NotFound
+from core.db import Reading, Writing
+from core.errors import InvalidRequest, NotFound
 
 PSEUDONYMOUS_FLOOR = 14.0
 REGISTERED_FLOOR = 25.0
+LONGEST_NAME = 30
 
 
-def _user(row: Row) -> User:
+def clean_name(name: str) -> str:
+    """The name that somebody wants, without spaces around it.
+
+    Raises:
+        InvalidRequest: it is empty, longer than 30 characters, or holds a `#` or something that is no letter.
+    """
+    name = name.strip()
+    if not name or len(name) > LONGEST_NAME or "#" in name or not name.isprintable():
+        raise InvalidRequest(f"A name has 1 to {LONGEST_NAME} characters and no #.", code="TooLongUserName")
+    return name
+
+
+def _user(row: Sequence[Any]) -> User:
     user_id, name, created, concurrency, floor, *flags, invited, suspicion, contact, comment, monthly = row
     return User(
         user_id,
@@ -36,7 +52,7 @@ def _user(row: Row) -> User:
 def find_by_key(tx: Reading, key_hash: str) -> User | None:
     """The account that a key belongs to; revoked keys belong to nobody."""
     row = store.by_key(tx, key_hash)
-    return None if row is None else _user(row)
+    return None if row is None else replace(_user(tuple(row)[:-1]), scope=KeyScope(row[-1]))
 
 
 def get(tx: Reading, user_id: int) -> User | None:

@@ -44,13 +44,14 @@ def promote(tx: Writing, *, threshold: float, now: float) -> int:
         tx, before=now - TRUST_AGE, suspicious=SUSPICIOUS, least=hundredths(threshold), limit=MOST_AT_ONCE
     )
     for user_id, _ in earned:
-        _trust(tx, user_id, now)
+        trust(tx, user_id, now)
     if earned:
         tx.after_commit(tx.local(Fleet).changed)
     return len(earned)
 
 
-def _trust(tx: Writing, user_id: int, now: float) -> None:
+def trust(tx: Writing, user_id: int, now: float) -> None:
+    """Trust an account from now on: what its workers have in escrow becomes its own."""
     ledger_store.lock(tx, user_id)
     saved = ledger_store.balance(tx, escrow(user_id))
     sides = [Posting(escrow(user_id), Entry.TRUST, -saved), Posting(wallet(user_id), Entry.TRUST, saved)]

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from core.contract.names import KeyScope
+
 
 class Kind(StrEnum):
     """What a worker does and a request wants."""
@@ -52,6 +54,8 @@ class User:
     admin_comment: str = ""
     monthly: float = 0.0
     """Kudos granted each month."""
+    scope: KeyScope = KeyScope.ALL
+    """What the key is for by which the account was found."""
 
     @property
     def anonymous(self) -> bool:

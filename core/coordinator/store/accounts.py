@@ -15,7 +15,8 @@ _COLUMNS = (
 )
 _BY_ID = Statement(f"SELECT {_COLUMNS} FROM users u WHERE u.id = :id")  # noqa: S608  # fixed text
 _BY_KEY = Statement(
-    f"SELECT {_COLUMNS} FROM keys k JOIN users u ON u.id = k.user_id WHERE k.hash = :hash AND k.revoked IS NULL"  # noqa: S608  # fixed text
+    f"SELECT {_COLUMNS}, k.scope FROM keys k JOIN users u ON u.id = k.user_id "  # noqa: S608  # fixed text
+    "WHERE k.hash = :hash AND k.revoked IS NULL"
 )
 _PAGE = {
     "kudos": Statement(
@@ -29,6 +30,7 @@ _PAGE = {
         f"SELECT {_COLUMNS} FROM users u WHERE NOT u.deleted ORDER BY u.created, u.id LIMIT :limit OFFSET :skip"  # noqa: S608  # fixed text
     ),
 }
+_DELETED_AT = Statement("SELECT deleted_at FROM users WHERE id = :id")
 _ADD_KEY = Statement("INSERT INTO keys (user_id, hash, created) VALUES (:user_id, :hash, :created)")
 _RECALL = Statement("SELECT digest, answer FROM idempotency WHERE user_id = :user_id AND scope = :scope AND key = :key")
 _REMEMBER = Statement(
@@ -49,7 +51,7 @@ def by_id(tx: Reading, user_id: int) -> Row | None:
 
 
 def by_key(tx: Reading, key_hash: str) -> Row | None:
-    """The row of the account that a key belongs to."""
+    """The row of the account that a key belongs to, and what the key is for."""
     return tx.one(_BY_KEY, {"hash": key_hash})
 
 
@@ -63,6 +65,11 @@ def add(tx: Writing, values: Mapping[str, Any], *, key_hash: str) -> int:
     user_id: int = tx.execute(users.insert().values(**values).returning(users.c.id)).scalar_one()
     tx.run(_ADD_KEY, {"user_id": user_id, "hash": key_hash, "created": values["created"]})
     return user_id
+
+
+def deleted_at(tx: Reading, user_id: int) -> float | None:
+    """When an account was deleted."""
+    return tx.value(_DELETED_AT, {"id": user_id})
 
 
 def change(tx: Writing, user_id: int, values: Mapping[str, Any]) -> None:

@@ -66,9 +66,11 @@ users = _table(
     _time("monthly_at", null=True),
     _words("contact"),
     _words("admin_comment"),
+    _time("deleted_at", null=True),
+    Column("passkey", String(64), nullable=True, index=True),
     sqlite_autoincrement=True,
 )
-"""Accounts. Row 0 is the anonymous one."""
+"""Accounts. Row 0 is the anonymous one. `passkey` is the hash of what lets a service speak for its end users."""
 
 keys = _table(
     "keys",

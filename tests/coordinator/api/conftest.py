@@ -17,6 +17,7 @@ import pytest_asyncio
 from yarl import URL
 
 from core.coordinator.app import serve
+from core.coordinator.people import add_user
 from core.db import Database, Statement
 from core.settings import Coordinator, General, Limits, Settings
 
@@ -74,6 +75,14 @@ class Horde:
     async def post(self, path: str, body: Any, key: str | None = ANONYMOUS, **more: Any) -> Answer:
         return await self.call("POST", path, key, json=body, **more)
 
+    async def account(self, name: str, **roles: Any) -> tuple[int, str]:
+        """An account made by the command beside the running coordinator: its number and key."""
+        said: list[str] = []
+        terms = Coordinator(port=0, database_url=self.database_url)
+        settings = Settings(general=General(data_dir=self.data_dir), coordinator=terms)
+        assert await add_user(settings, name, tell=said.append, **roles) == 0
+        return int(said[0].rpartition("#")[2]), said[1].removeprefix("key: ")
+
     async def ask(self, key: str = ANONYMOUS, **fields: Any) -> str:
         """Ask for a picture; its request id."""
         body = {"prompt": "a red apple", "models": [MODEL], "params": {"width": 64, "height": 64, "steps": 4}, **fields}
@@ -129,6 +138,7 @@ ON_BOTH = {
     "test_frame",
     "test_keys",
     "test_lifecycle",
+    "test_members",
     "test_people",
     "test_refusals",
     "test_refusals_of_async",

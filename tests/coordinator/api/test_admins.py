@@ -6,38 +6,27 @@ from typing import Any
 
 import pytest
 
-from core.coordinator.people import add_user
 from core.errors import InvalidRequest
-from core.settings import Coordinator, General, Settings
 
 MODES = "/api/v2/status/modes"
 AWARD = "/api/v2/kudos/award"
 
 
-async def make(horde: Any, name: str, **options: Any) -> tuple[str, str]:
-    """An account made by the command beside a running coordinator: its name and key."""
-    said: list[str] = []
-    terms = Coordinator(port=0, database_url=horde.database_url)
-    settings = Settings(general=General(data_dir=horde.data_dir), coordinator=terms)
-    assert await add_user(settings, name, tell=said.append, **options) == 0
-    return said[0].removeprefix("name: "), said[1].removeprefix("key: ")
-
-
 async def test_an_account_is_made_by_command(horde: Any) -> None:
     """Its key works at once, with the roles and kudos that were given."""
-    name, key = await make(horde, "Ann", kudos=100.0, trusted=True, moderator=True)
+    number, key = await horde.account("Ann", kudos=100.0, trusted=True, moderator=True)
     found = (await horde.get("/api/v2/find_user", key)).json
-    assert (found["username"], found["trusted"], found["moderator"]) == (name, True, True)
+    assert (found["username"], found["trusted"], found["moderator"]) == (f"Ann#{number}", True, True)
     assert found["kudos"] == 114.0
     for bad in ("", "a#1", "x" * 31, "line\nbreak"):
         with pytest.raises(InvalidRequest):
-            await make(horde, bad)
+            await horde.account(bad)
 
 
 async def test_maintenance_is_for_admins(horde: Any) -> None:
     """In maintenance nothing is accepted; moderators may switch the other modes, others nothing."""
-    _, admin = await make(horde, "Admin", admin=True)
-    _, moderator = await make(horde, "Mod", moderator=True)
+    _, admin = await horde.account("Admin", admin=True)
+    _, moderator = await horde.account("Mod", moderator=True)
     for key, body, rc in (
         (horde.bots_key, {"invite_only_mode": True}, "NotModerator"),
         (moderator, {"maintenance_mode": True}, "NotAdmin"),
@@ -55,8 +44,9 @@ async def test_maintenance_is_for_admins(horde: Any) -> None:
 
 async def test_admins_award_kudos_once(horde: Any) -> None:
     """The same Idempotency-Key awards once; everybody else is refused, and so are nobody and the anonymous."""
-    _, admin = await make(horde, "Admin", admin=True)
-    name, key = await make(horde, "Ann")
+    _, admin = await horde.account("Admin", admin=True)
+    number, key = await horde.account("Ann")
+    name = f"Ann#{number}"
     for _ in range(2):
         answer = await horde.post(
             AWARD, {"username": name, "amount": 50}, admin, headers={"Idempotency-Key": "picture-of-the-week"}
@@ -76,7 +66,7 @@ async def test_admins_award_kudos_once(horde: Any) -> None:
 
 async def test_maintenance_empties_the_queue(horde: Any, picture: bytes) -> None:
     """What waits is given up and costs nothing more; what is being drawn is finished, paid and shown."""
-    _, admin = await make(horde, "Admin", admin=True)
+    _, admin = await horde.account("Admin", admin=True)
     drawn, waits = await horde.ask(), await horde.ask(params={"width": 64, "height": 64, "steps": 4, "n": 3})
     job = await horde.pop()
     assert (await horde.call("PUT", MODES, admin, json={"maintenance_mode": True})).status == 200

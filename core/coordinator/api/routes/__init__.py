@@ -8,6 +8,7 @@ from aiohttp import web
 
 from core.contract import paths
 from core.contract.generate import AsyncResponse, CheckResponse, GenerateRequest, StatusResponse
+from core.contract.names import KeyScope
 from core.contract.people import KudosAward, KudosAwarded, KudosTransfer, KudosTransferred, UserDetails
 from core.contract.status import (
     Heartbeat,
@@ -33,6 +34,7 @@ from core.contract.workers import WorkerDeleted, WorkerDetails, WorkerUpdate, Wo
 from core.coordinator.api import events, generate, health, people, pictures, status, webhooks, work, workers
 from core.coordinator.api.call import adapt
 from core.coordinator.api.endpoint import Endpoint, Key
+from core.coordinator.api.routes.accounts import ACCOUNTS
 from core.coordinator.blobs.disk import ROUTE as PICTURES
 from core.coordinator.rates import GENERATE, Rates, Rule, Scope
 
@@ -47,7 +49,7 @@ _NOT_YOURS = "This key may not do that."
 ENDPOINTS: Sequence[Endpoint] = (
     Endpoint(
         "POST", paths.GENERATE_ASYNC, generate.accept, "Ask for pictures", "Pictures", Key.REQUIRED,
-        body=GenerateRequest, answer=AsyncResponse, status=202, headers=_ONCE, rates=GENERATE,
+        body=GenerateRequest, answer=AsyncResponse, status=202, headers=_ONCE, rates=GENERATE, scope=KeyScope.GENERATE,
         also={200: "A dry run: the price alone, `{kudos}`.", 401: _GONE, 403: _NOT_YOURS},
     ),
     Endpoint(
@@ -68,15 +70,17 @@ ENDPOINTS: Sequence[Endpoint] = (
     ),
     Endpoint(
         "POST", paths.GENERATE_POP, work.pop, "Ask for a job to draw", "Work", Key.REQUIRED,
-        body=PopRequest, answer=PopResponse, rates=_WORK, also={401: _GONE, 403: _NOT_YOURS},
+        body=PopRequest, answer=PopResponse, rates=_WORK, scope=KeyScope.WORKER, also={401: _GONE, 403: _NOT_YOURS},
     ),
     Endpoint(
         "POST", paths.GENERATE_SUBMIT, work.submit, "Hand in a picture", "Work", Key.REQUIRED,
-        body=SubmitRequest, answer=SubmitResponse, rates=_WORK, also={401: _GONE, 403: _NOT_YOURS},
+        body=SubmitRequest, answer=SubmitResponse, rates=_WORK, scope=KeyScope.WORKER,
+        also={401: _GONE, 403: _NOT_YOURS},
     ),
     Endpoint(
         "POST", paths.OURS_PROGRESS, work.report, "Say how far a job is, learn whether it is still wanted", "Work",
-        Key.REQUIRED, body=ProgressRequest, answer=ProgressResponse, rates=_WORK, also={401: _GONE, 403: _NOT_YOURS},
+        Key.REQUIRED, body=ProgressRequest, answer=ProgressResponse, rates=_WORK, scope=KeyScope.WORKER,
+        also={401: _GONE, 403: _NOT_YOURS},
     ),
     Endpoint(
         "GET", BLOB, pictures.get, "A picture", "Work", query=_SIGNED, media="image/webp", rates=_WORK,
@@ -116,6 +120,7 @@ ENDPOINTS: Sequence[Endpoint] = (
         "POST", paths.OURS_WEBHOOK_SECRET, webhooks.rotate, "Have a new secret sign the webhooks", "People",
         Key.REQUIRED, answer=WebhookSecret, also={401: _GONE, 403: _NOT_YOURS}, rates=(Rule("30/minute"),),
     ),
+    *ACCOUNTS,
     Endpoint(
         "GET", paths.WORKERS, workers.listed, "Workers that are there", "Workers", Key.OPTIONAL,
         answer=WorkerDetails, many=True, also={401: _GONE},
@@ -131,11 +136,11 @@ ENDPOINTS: Sequence[Endpoint] = (
     ),
     Endpoint(
         "PUT", paths.WORKER, workers.change, "Change a worker of yours", "Workers", Key.REQUIRED, body=WorkerUpdate,
-        answer=WorkerUpdated, rates=(Rule("30/minute"),), also={401: _GONE, 403: _NOT_YOURS},
+        answer=WorkerUpdated, rates=(Rule("30/minute"),), scope=KeyScope.WORKER, also={401: _GONE, 403: _NOT_YOURS},
     ),
     Endpoint(
         "DELETE", paths.WORKER, workers.delete, "Forget a worker of yours", "Workers", Key.REQUIRED,
-        answer=WorkerDeleted, rates=(Rule("30/minute"),),
+        answer=WorkerDeleted, rates=(Rule("30/minute"),), scope=KeyScope.WORKER,
         also={401: _GONE, 403: _NOT_YOURS, 423: "The worker still holds a job."},
     ),
     Endpoint(
@@ -184,6 +189,6 @@ def add_routes(app: web.Application, rates: Rates) -> None:
         path = endpoint.path.replace("{key}", "{key:.+}")
         methods = ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,)
         for method in methods:
-            route = app.router.add_route(method, path, adapt(endpoint.handle))
+            route = app.router.add_route(method, path, adapt(endpoint.handle, endpoint.scopes))
             canonical = route.resource.canonical if route.resource is not None else path
             rates.declare(f"{method} {canonical}", endpoint.rates)
