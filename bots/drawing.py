@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass, replace
 
 from bots.card import finished_post, running_buttons
 from core.chat.talk import Chat
+from core.chat.types import Picture
 from core.errors import NotFound
 from core.generation import Glimpse, Outcome, Ticket, Wish, fulfil, take_order
 from core.house import House, RequestState
 
 RESUME = "drawing"
 """Kind under which an unfinished request is held over a restart."""
+SO_FAR = "How the picture looks so far"
 
 
 async def draw(chat: Chat[House], wish: Wish) -> None:
@@ -39,7 +41,8 @@ async def deliver(chat: Chat[House], ticket: Ticket) -> None:
     """Follow a request to its end and show what came of it; the buttons find it by its id afterwards."""
 
     async def tell(glimpse: Glimpse) -> None:
-        await chat.progress(glimpse.text, glimpse.fraction, buttons=running_buttons(ticket.id))
+        preview = Picture(glimpse.preview, alt=SO_FAR) if glimpse.preview else None
+        await chat.progress(glimpse.text, glimpse.fraction, buttons=running_buttons(ticket.id), preview=preview)
 
     if await _answered(chat.house, ticket.id):
         return

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from adapters.web import show
-from adapters.web.history import Message
+from adapters.web.site.history import Message
 from core.chat.types import Person, Place, Post
 from core.errors import TooMany
 

@@ -20,11 +20,12 @@ from aiohttp import WSMsgType, web
 from pydantic import SecretStr
 
 from adapters.web import read, show
-from adapters.web.door import Door, is_loopback, listen, signing_key
-from adapters.web.history import Body, History, Message, Stretch
 from adapters.web.pages import Page, Pages
-from adapters.web.read import NAME
-from adapters.web.words import BOT, address, complete
+from adapters.web.site import BOT, NAME
+from adapters.web.site.album import Album, file_name
+from adapters.web.site.door import Door, is_loopback, listen, signing_key
+from adapters.web.site.history import Body, History, Message, Stretch
+from adapters.web.words import address, complete
 from core import log
 from core.chat.cooldown import Cooldown
 from core.chat.port import Dispatching, Limits, SendFailed, SendRefused
@@ -40,6 +41,7 @@ LIMITS = Limits(
     can_whisper=True,
     has_buttons=True,
     has_threads=True,
+    previews=True,
     dedupe=True,
     edit_interval=0.2,
 )
@@ -78,7 +80,7 @@ class Web:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             key = signing_key(folder / "key")
-            self._album = show.Album(folder / "pictures", key)
+            self._album = Album(folder / "pictures", key)
             self._album.open()
             self._history = History(folder / "history.db", self._tell)
         except (OSError, sqlite3.Error) as error:
@@ -316,8 +318,7 @@ class Web:
         message = await self._do(self._history.find, key)
         if message is None:
             attached = [
-                Picture(await self._do(self._album.read, each.file), name=read.file_name(each.name))
-                for each in ask.pictures
+                Picture(await self._do(self._album.read, each.file), name=file_name(each.name)) for each in ask.pictures
             ]
             kept = await self._do(self._album.keep, key, attached)
             thread = await self._thread_of(ask.reply_to)

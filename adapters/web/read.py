@@ -5,26 +5,19 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
-import unicodedata
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from adapters.web.history import Message
-from adapters.web.words import BOT
+from adapters.web.site import NAME
+from adapters.web.site.history import Message
 from core.chat.types import Call, MessageRef, Person, Picture, Place, Press, Reaction
 from core.errors import InvalidRequest
 
-NAME = "web"
 MOST_TEXT = 10_000
 """Characters somebody may write at once."""
-MOST_PIXELS = 40_000_000
-"""Of an uploaded picture; more is refused before it is unpacked."""
-LONGEST_SIDE = 2048
-"""Pixels; larger uploads are made smaller."""
 _DIRECT = "direct:"
 _NOT_EMOJI = re.compile(r"[\w\s<>&\"'`]")
 
@@ -178,50 +171,3 @@ def reaction(ask: ReactAsk, person: Person, where: Place) -> Reaction:
     """The event of an emoji."""
     target = MessageRef(NAME, where.id, str(ask.message))
     return Reaction(event_key(person, ask), ask.emoji, ask.added, person, where, target)
-
-
-def called(name: str) -> str:
-    """A name somebody gives themselves, tidied.
-
-    Raises:
-        InvalidRequest: it is none that others could read, or the bot's.
-    """
-    tidy = " ".join(unicodedata.normalize("NFKC", name).split())
-    if not 1 <= len(tidy) <= 40 or not tidy.isprintable():
-        raise InvalidRequest("A name has 1 to 40 letters, numbers or signs.")
-    if tidy.casefold() == BOT:
-        raise InvalidRequest("That is the bot's name; please take another one.")
-    return tidy
-
-
-def picture(data: bytes, name: str) -> Picture:
-    """An upload as a clean webp: turned upright, without whatever else was in the file, at most `LONGEST_SIDE` pixels.
-
-    Raises:
-        InvalidRequest: it is no picture, none of the kinds we take, or unpacks to too many pixels.
-    """
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(io.BytesIO(data), formats=("WEBP", "PNG", "JPEG")) as opened:
-            if opened.width * opened.height > MOST_PIXELS:
-                raise InvalidRequest(
-                    f"A picture may have {MOST_PIXELS // 1_000_000} million pixels; this one has more."
-                )
-            opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
-            image = ImageOps.exif_transpose(opened)
-            image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-            out = io.BytesIO()
-            image.convert("RGBA" if image.has_transparency_data else "RGB").save(out, "WEBP", quality=92)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise InvalidRequest("That picture unpacks to far too many pixels.") from None
-    except (OSError, ValueError, SyntaxError):
-        raise InvalidRequest("That is no picture I can read. I take PNG, JPEG and WebP.") from None
-    return Picture(out.getvalue(), mime="image/webp", width=image.width, height=image.height, name=file_name(name))
-
-
-def file_name(name: str) -> str:
-    """A name that is safe on every computer, for a webp file."""
-    stem = name.replace("\\", "/").rpartition("/")[2].rpartition(".")[0]
-    tidy = re.sub(r"[^\w .-]+", "-", stem).strip(" .-")[:60]
-    return f"{tidy or 'picture'}.webp"

@@ -10,9 +10,9 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from adapters.web.site import BOT
 from core.chat.command import Command, Option, OptionKind, Repertoire
 
-BOT = "largesse"
 _NAME = re.compile(rf"\s*@{BOT}\b[\s,:]*", re.IGNORECASE)
 _SIGN = re.compile(r"\s*/[^\W\d_]")
 _FIRST = re.compile(r"\s*(?:(?:please|pls)\s+)?/?([\w-]+)", re.IGNORECASE)

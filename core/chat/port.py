@@ -50,6 +50,8 @@ class Limits:
     """Can say something in a public place that only one person sees, or write to them directly."""
     has_buttons: bool = False
     has_threads: bool = False
+    previews: bool = False
+    """Shows `Progress.preview`, the picture as it is by now."""
     dedupe: bool = False
     """A second send with the same key does nothing and gives the first message again."""
     edit_interval: float = 1.0

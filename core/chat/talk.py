@@ -18,7 +18,7 @@ from core.chat.live import Live
 from core.chat.memory import SentPost
 from core.chat.outbox import Outbox
 from core.chat.port import Limits, Port, SendFailed, SendRefused
-from core.chat.types import Button, Call, Event, MessageRef, Person, Place, Post, Press, Progress, Sent
+from core.chat.types import Button, Call, Event, MessageRef, Person, Picture, Place, Post, Press, Progress, Sent
 from core.errors import NotAllowed
 
 H = TypeVar("H")
@@ -87,12 +87,21 @@ class Chat(Generic[H]):
             raise NotAllowed("I say that in private only: please write to me directly.")
         return await self._say(self._as_reply(post), part, to=self.person)
 
-    async def progress(self, text: str, fraction: float | None = None, *, buttons: tuple[Button, ...] = ()) -> None:
+    async def progress(
+        self,
+        text: str,
+        fraction: float | None = None,
+        *,
+        buttons: tuple[Button, ...] = (),
+        preview: Picture | None = None,
+    ) -> None:
         """Show how far it has come: one message, edited as often as the platform likes, deleted when the talk ends.
 
-        Returns at once; only the newest text counts. `fraction` is 0 to 1, None = not known.
+        Returns at once; only the newest text counts. `fraction` is 0 to 1, None = not known; `preview` is left out
+        where the platform does not show any.
         """
-        post = Post(text=text, buttons=buttons, reply_to=self.message, progress=Progress(text, fraction))
+        moved = Progress(text, fraction, preview if self.limits.previews else None)
+        post = Post(text=text, buttons=buttons, reply_to=self.message, progress=moved)
         self._live.show(fit.short(post, self.limits, self.repertoire.words()))
 
     async def hold(self, kind: str, state: Mapping[str, object]) -> None:

@@ -97,6 +97,8 @@ class Progress:
     text: str
     fraction: float | None = None
     """0 to 1; None = not known."""
+    preview: Picture | None = None
+    """How it looks by now; only where `Limits.previews`."""
 
 
 @dataclass(frozen=True)

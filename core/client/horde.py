@@ -216,6 +216,11 @@ class HordeClient:
         self._takes_progress = False
         return ProgressResponse()
 
+    @property
+    def takes_progress(self) -> bool:
+        """Whether reports of steps reach anybody, as far as is known."""
+        return self._takes_progress
+
     async def find_user(self) -> UserDetails:
         """The account that the key belongs to."""
         return await self._get(UserDetails, paths.FIND_USER)

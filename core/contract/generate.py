@@ -152,13 +152,14 @@ class DryRunResponse(Answer):
 
 
 class Running(Sparse):
-    """Ours: a job that is being drawn; `step` of `steps` are done."""
+    """Ours: a job that is being drawn; `step` of `steps` are done. `preview` is how it looks by now: webp as base64."""
 
     id: str
     step: int = 0
     steps: int = 0
     model: str = ""
     worker_name: str = ""
+    preview: str | None = None
 
 
 class CheckResponse(Answer):

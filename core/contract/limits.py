@@ -44,6 +44,8 @@ class Limits:
     """Entries of `gen_metadata` in one submit."""
     max_source_pixels: int = 3072 * 3072
     max_source_bytes: int = 5_000_000
+    max_preview: int = 5_400
+    """Characters of base64 in one report of a step (ours): so it fits into one message between processes, too."""
     max_pop_wait: float = 30.0
     """Seconds that a pop may wait for a job (ours)."""
     max_idempotency_key: int = 128

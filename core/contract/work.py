@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from core.contract.base import Answer, Ask, Sparse, Text, Whole
 from core.contract.generate import ExtraSourceImage, ExtraText, Lora, TextualInversion
@@ -12,6 +13,19 @@ from core.contract.limits import LIMITS
 from core.contract.names import JobState, MetadataType, MetadataValue
 
 ModelName = Annotated[str, Field(min_length=3, max_length=255)]
+
+
+def _is_webp(text: str) -> str:
+    try:
+        head = base64.b64decode(text, validate=True)[:12]
+    except ValueError:
+        head = b""
+    if head[:4] + head[8:] != b"RIFFWEBP":
+        raise ValueError("a webp file as base64 is needed here")
+    return text
+
+
+Preview = Annotated[str, Field(max_length=LIMITS.max_preview), AfterValidator(_is_webp)]
 
 
 class PopRequest(Ask):
@@ -156,11 +170,13 @@ class SubmitResponse(Answer):
 
 
 class ProgressRequest(Ask):
-    """Ours: `step` of `steps` are done."""
+    """Ours: `step` of `steps` are done, and how the picture looks by now."""
 
     id: str
     step: int = Field(ge=0)
     steps: int = Field(ge=1)
+    preview: Preview | None = None
+    """A small webp file as base64."""
 
 
 class ProgressResponse(Answer):

@@ -29,6 +29,8 @@ class Step:
     steps: int
     at: float
     """When it was reported, seconds of the monotonic clock."""
+    preview: str | None = None
+    """How the picture looks by now, a small webp file as base64."""
 
 
 class Live:
@@ -45,15 +47,23 @@ class Live:
         """Set when there is something new for the courier, who clears it."""
         self._closing = False
 
-    def report(self, job_id: str, *, step: int, steps: int) -> None:
-        """Remember how far a job is; a report that comes late does not turn it back."""
-        self._reported(job_id, step=step, steps=steps)
-        self._tell(f"step {job_id} {step} {steps}")
+    def report(self, job_id: str, *, step: int, steps: int, preview: str | None = None) -> None:
+        """Remember how far a job is; a report that comes late does not turn it back.
 
-    def _reported(self, job_id: str, *, step: int, steps: int) -> None:
+        Args:
+            job_id: the job.
+            step: steps done.
+            steps: of so many.
+            preview: how it looks by now (base64), None = as it was.
+        """
+        self._reported(job_id, step=step, steps=steps, preview=preview)
+        self._tell(f"step {job_id} {step} {steps}" + (f" {preview}" if preview else ""))
+
+    def _reported(self, job_id: str, *, step: int, steps: int, preview: str | None) -> None:
         before = self._steps.pop(job_id, None)
         done = max(step, before.step) if before is not None and before.steps == steps else step
-        self._steps[job_id] = Step(step=min(done, steps), steps=steps, at=time.monotonic())
+        shown = preview or (before.preview if before is not None else None)
+        self._steps[job_id] = Step(step=min(done, steps), steps=steps, at=time.monotonic(), preview=shown)
         while len(self._steps) > _MOST_JOBS:
             self._steps.popitem(last=False)
 
@@ -101,7 +111,9 @@ class Live:
             case ["touch", request_id]:
                 self._touched(request_id)
             case ["step", job_id, step, steps]:
-                self._reported(job_id, step=int(step), steps=int(steps))
+                self._reported(job_id, step=int(step), steps=int(steps), preview=None)
+            case ["step", job_id, step, steps, preview]:
+                self._reported(job_id, step=int(step), steps=int(steps), preview=preview)
             case _:
                 return  # of a newer version
 

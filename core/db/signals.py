@@ -122,7 +122,7 @@ def _letters(name: str, waiting: Iterable[tuple[str, str]]) -> Iterator[str]:
     topics: dict[str, list[str]] = {}
     size = 0
     for topic, message in waiting:
-        if size > _MOST_BYTES - 2 * len(message.encode()):
+        if topics and size > _MOST_BYTES - 2 * len(message.encode()):
             yield json.dumps([name, topics])
             topics, size = {}, 0
         topics.setdefault(topic, []).append(message)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import base64
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from core.client.pictures import kind_of
 from core.contract.generate import CheckResponse
 
 
@@ -31,6 +33,8 @@ class Glimpse:
     step: int = 0
     steps: int = 0
     reason: str = ""
+    preview: bytes | None = field(default=None, repr=False)
+    """How a picture that is being drawn looks by now, a small webp file."""
 
     @property
     def fraction(self) -> float | None:
@@ -86,7 +90,17 @@ def seen(check: CheckResponse, *, total: int) -> Glimpse:
         wait=float(check.wait_time),
         step=running.step if running else 0,
         steps=running.steps if running else 0,
+        preview=_preview(running.preview) if running and running.preview else None,
     )
+
+
+def _preview(text: str) -> bytes | None:
+    """The file, where it is one: it comes from a stranger's worker."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+    return data if kind_of(data) == "image/webp" else None
 
 
 def duration(seconds: float) -> str:

@@ -11,7 +11,7 @@ import contextlib
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, cast
@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, cast
 from core import log
 from core.errors import RenderError
 from core.worker import process
-from core.worker.messages import Beat, Command, Done, Draw, Event, Failed, Load, Started, Stepped, Unwant
+from core.worker.messages import Beat, Command, Done, Draw, Event, Failed, Load, Previewed, Started, Stepped, Unwant
 from core.worker.process import Setting
-from core.worker.renderer import DrawJob, Drawn, ModelEntry
+from core.worker.renderer import DrawJob, Drawn, ModelEntry, OnPreview, OnStep
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -113,14 +113,16 @@ class Device:
         await self._send(Load(model))
         await self._answer(self._patience.load, what=f"loading {model.name!r}")
 
-    async def draw(self, jobs: Sequence[DrawJob], *, on_step: Callable[[int, int], None]) -> Sequence[Drawn]:
+    async def draw(
+        self, jobs: Sequence[DrawJob], *, on_step: OnStep, on_preview: OnPreview | None = None
+    ) -> Sequence[Drawn]:
         """Draw a batch; a job that is no longer wanted is missing in the answer.
 
         Raises:
             RenderError: as the renderer's draw. DeviceGone: the process ended or hung.
         """
-        await self._send(Draw(jobs))
-        answer = await self._answer(self._patience.step, what="drawing", on_step=on_step)
+        await self._send(Draw(jobs, previews=on_preview is not None))
+        answer = await self._answer(self._patience.step, what="drawing", on_step=on_step, on_preview=on_preview)
         return answer.drawn if isinstance(answer, Done) else []
 
     async def unwant(self, job_id: str) -> None:
@@ -149,7 +151,7 @@ class Device:
             raise DeviceGone("The device process has ended.") from None
 
     async def _answer(
-        self, limit: float, *, what: str, on_step: Callable[[int, int], None] | None = None
+        self, limit: float, *, what: str, on_step: OnStep | None = None, on_preview: OnPreview | None = None
     ) -> Started | Done:
         """Wait for the end of a command; each step renews the limit, a beat only proves that the process lives."""
         loop = asyncio.get_running_loop()
@@ -165,6 +167,9 @@ class Device:
                     until = loop.time() + limit
                     if on_step is not None:
                         on_step(step, steps)
+                case Previewed(job_id, picture):
+                    if on_preview is not None:
+                        on_preview(job_id, picture)
                 case Failed():
                     raise event.error()
                 case Started() | Done():

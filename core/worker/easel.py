@@ -98,8 +98,10 @@ class Easel:
         await self._ready(batch[0].job.model)
         loop = asyncio.get_running_loop()
         started = loop.time()
-        async with self._reports.about(batch, unwant=self._device.unwant) as on_step:
-            drawn = await self._device.draw([held.job for held in batch], on_step=on_step)
+        async with self._reports.about(batch, unwant=self._device.unwant) as told:
+            drawn = await self._device.draw(
+                [held.job for held in batch], on_step=told.step, on_preview=told.preview if told.previews else None
+            )
         seconds = loop.time() - started
         self._crashes = 0
         if len(drawn) == len(batch):

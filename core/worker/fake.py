@@ -21,10 +21,15 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from core.errors import ModelUnusable, OutOfMemory, RenderError
 from core.worker import provenance
-from core.worker.renderer import DrawJob, Drawn, ModelEntry, OnStep, Wanted
+from core.worker.renderer import DrawJob, Drawn, ModelEntry, OnPreview, OnStep, Wanted
+from core.worker.sketches import Sketches
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _SLOW_STEP = 0.1
 
@@ -50,12 +55,14 @@ class FakeRenderer:
             raise ModelUnusable(f"The model {model.name!r} cannot be used: this one is refused on purpose.")
         self._loaded.add(model.name)
 
-    def draw(self, jobs: Sequence[DrawJob], *, on_step: OnStep, wanted: Wanted) -> Sequence[Drawn]:
+    def draw(
+        self, jobs: Sequence[DrawJob], *, on_step: OnStep, wanted: Wanted, on_preview: OnPreview | None = None
+    ) -> Sequence[Drawn]:
         """Draw them all, step by step; see the Renderer protocol."""
         missing = {job.model for job in jobs} - self._loaded
         if missing:
             raise ModelUnusable(f"The model {min(missing)!r} is not loaded.")
-        steps = max(job.steps for job in jobs)
+        steps, sketches = max(job.steps for job in jobs), Sketches(on_preview)
         for step in range(1, steps + 1):
             if not any(wanted(job.id) for job in jobs):
                 return []
@@ -63,6 +70,9 @@ class FakeRenderer:
                 _misbehave(jobs)
             self._pause(jobs)
             on_step(step, steps)
+            if sketches.due():
+                for job in jobs:
+                    sketches.show(job.id, _image(job))
         return [_drawn(job) for job in jobs if wanted(job.id)]
 
     def close(self) -> None:
@@ -89,7 +99,7 @@ def _misbehave(jobs: Sequence[DrawJob]) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def _drawn(job: DrawJob) -> Drawn:
+def _image(job: DrawJob) -> Image.Image:
     from PIL import Image, ImageDraw
 
     colour = hashlib.sha256(f"{job.prompt}|{job.negative_prompt}|{job.seed}".encode()).digest()[:3]
@@ -98,9 +108,13 @@ def _drawn(job: DrawJob) -> Drawn:
     ink = "black" if sum(colour) > 3 * 128 else "white"
     text = f"{job.prompt}\n{job.seed}".encode("latin-1", "replace").decode("latin-1")
     pen.multiline_text((2, 2), text, fill=ink, font_size=10)
+    return image
+
+
+def _drawn(job: DrawJob) -> Drawn:
     return Drawn(
         job_id=job.id,
-        picture=provenance.encode(image, provenance.parameters(job, renderer="fake")),
+        picture=provenance.encode(_image(job), provenance.parameters(job, renderer="fake")),
         width=job.width,
         height=job.height,
         seed=job.seed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core import errors
 from core.errors import RenderError
@@ -19,9 +19,11 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """To the device: draw this batch. Answered by Stepped …, then Done or Failed."""
+    """To the device: draw this batch. Answered by Stepped and Previewed …, then Done or Failed."""
 
     jobs: Sequence[DrawJob]
+    previews: bool = False
+    """Somebody wants to look on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,14 @@ class Stepped:
 
 
 @dataclass(frozen=True, slots=True)
+class Previewed:
+    """From the device: how one picture of the batch looks by now, a small webp file."""
+
+    job_id: str
+    picture: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """From the device: the load or the batch is finished."""
 
@@ -80,4 +90,4 @@ class Failed:
 
 
 Command = Load | Draw | Unwant
-Event = Started | Beat | Stepped | Done | Failed
+Event = Started | Beat | Stepped | Previewed | Done | Failed

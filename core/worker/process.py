@@ -21,7 +21,7 @@ from typing import Literal, cast
 
 from core import log
 from core.errors import RenderError
-from core.worker.messages import Beat, Command, Done, Draw, Event, Failed, Load, Started, Stepped, Unwant
+from core.worker.messages import Beat, Command, Done, Draw, Event, Failed, Load, Previewed, Started, Stepped, Unwant
 from core.worker.renderer import DrawJob, Drawn, ModelEntry, Renderer
 
 AUTO = "auto"
@@ -147,9 +147,9 @@ def _serve(renderer: Renderer, line: _Line, orders: _Orders) -> None:
         match orders.next():
             case Load(model):
                 line.send(_answer(lambda: _load(renderer, model)))
-            case Draw(jobs):
-                line.send(_answer(lambda: _draw(renderer, jobs, line, orders)))
-                orders.forget(jobs)
+            case Draw() as order:
+                line.send(_answer(lambda: _draw(renderer, order, line, orders)))
+                orders.forget(order.jobs)
 
 
 def _load(renderer: Renderer, model: ModelEntry) -> Done:
@@ -157,9 +157,12 @@ def _load(renderer: Renderer, model: ModelEntry) -> Done:
     return Done()
 
 
-def _draw(renderer: Renderer, jobs: Sequence[DrawJob], line: _Line, orders: _Orders) -> Done:
+def _draw(renderer: Renderer, order: Draw, line: _Line, orders: _Orders) -> Done:
     drawn: Sequence[Drawn] = renderer.draw(
-        jobs, on_step=lambda step, steps: line.send(Stepped(step, steps)), wanted=orders.wanted
+        order.jobs,
+        on_step=lambda step, steps: line.send(Stepped(step, steps)),
+        wanted=orders.wanted,
+        on_preview=(lambda job, picture: line.send(Previewed(job, picture))) if order.previews else None,
     )
     return Done([picture for picture in drawn if orders.wanted(picture.job_id)])
 

@@ -149,6 +149,9 @@ class Drawn:
 OnStep = Callable[[int, int], None]
 """Called with (steps done so far, all steps) after each step of the whole batch; cheap, never blocks."""
 
+OnPreview = Callable[[str, bytes], None]
+"""Called with a job id and a small webp file of how its picture looks by now; cheap, never blocks."""
+
 Wanted = Callable[[str], bool]
 """Called with a job id: is the picture still wanted? Cheap, so ask before every step."""
 
@@ -172,10 +175,13 @@ class Renderer(Protocol):
         """
         ...
 
-    def draw(self, jobs: Sequence[DrawJob], *, on_step: OnStep, wanted: Wanted) -> Sequence[Drawn]:
+    def draw(
+        self, jobs: Sequence[DrawJob], *, on_step: OnStep, wanted: Wanted, on_preview: OnPreview | None = None
+    ) -> Sequence[Drawn]:
         """Draw a batch of compatible jobs (`core.worker.batcher`): only text and seed differ.
 
-        Each picture is what it would have been alone. A job that is no longer wanted is left out of the answer.
+        Each picture is what it would have been alone, and what it would have been without previews (None = no previews
+        are wanted). A job that is no longer wanted is left out of the answer.
 
         Raises:
             RenderError: none of them could be drawn. OutOfMemory: a smaller batch may work.

@@ -18,6 +18,7 @@ from core.worker import provenance
 from core.worker.device import Device, DeviceGone, Patience
 from core.worker.process import Setting
 from core.worker.renderer import DrawJob, Family, Form, ModelEntry
+from core.worker.sketches import MOST_BYTES
 
 FAKE = Setting(renderer="core.worker.fake:FakeRenderer", log_level="ERROR")
 HASTY = Patience(beat=20, start=60, load=20, step=1.0)
@@ -49,6 +50,16 @@ async def test_a_picture_comes_back_with_its_steps(device: Device) -> None:
     assert [picture.job_id for picture in drawn] == ["a"]
     assert provenance.read(drawn[0].picture)["prompt"] == "a cat"
     assert device.name == "cpu"
+
+
+async def test_previews_are_made_for_whoever_looks(device: Device) -> None:
+    """A slow picture is seen before it is there, as a small webp file; nobody looking, none is made."""
+    seen: list[tuple[str, bytes]] = []
+    slow = job("[[slow]]", steps=8)
+    await device.draw([slow], on_step=ignore, on_preview=lambda name, file: seen.append((name, file)))
+    assert seen
+    assert {(name, file[:4], file[8:12]) for name, file in seen} == {("a", b"RIFF", b"WEBP")}
+    assert all(len(file) <= MOST_BYTES for _, file in seen)
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,7 @@ def _running(rooms: Rooms, found: Progress) -> Iterable[Running]:
             steps=step.steps if step is not None else 0,
             model=job.model,
             worker_name=job.worker_name,
+            preview=step.preview if step is not None else None,
         )
 
 

@@ -151,7 +151,7 @@ async def report(call: Call) -> web.Response:
     job_id = _job_id(body.id)
     request = await call.rooms.database.read(lambda tx: settle.wanted(tx, user=user, job_id=job_id))
     if request is not None:
-        call.rooms.live.report(job_id, step=body.step, steps=body.steps)
+        call.rooms.live.report(job_id, step=body.step, steps=body.steps, preview=body.preview)
         call.rooms.live.touch(request)
     return call.reply(ProgressResponse(wanted=request is not None))
 

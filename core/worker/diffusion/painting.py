@@ -16,7 +16,7 @@ from PIL import Image
 
 from core.errors import RenderError
 from core.worker import provenance
-from core.worker.diffusion import canvas, prompts, safety, samplers, sources
+from core.worker.diffusion import canvas, glimpsing, prompts, safety, samplers, sources
 from core.worker.diffusion.canvas import Canvas
 from core.worker.diffusion.loading import Loaded, Start
 from core.worker.diffusion.safety import Verdict
@@ -25,6 +25,7 @@ from core.worker.diffusion.sources import Source
 from core.worker.diffusion.tiling import seamless
 from core.worker.diffusion.watching import Watch
 from core.worker.renderer import DrawJob, Drawn, OnStep, Wanted
+from core.worker.sketches import Sketches
 
 _STRENGTH = {Start.PICTURE: 0.75, Start.MASK: 1.0}
 _HIRES_STRENGTH = 0.65
@@ -39,6 +40,8 @@ class _Batch:
     jobs: Sequence[DrawJob]
     wording: prompts.Wording
     watch: Watch
+    wanted: Wanted
+    sketches: Sketches
 
     @property
     def like(self) -> DrawJob:
@@ -46,7 +49,9 @@ class _Batch:
         return self.jobs[0]
 
 
-def paint(model: Loaded, jobs: Sequence[DrawJob], *, on_step: OnStep, wanted: Wanted) -> list[Drawn]:
+def paint(
+    model: Loaded, jobs: Sequence[DrawJob], *, on_step: OnStep, wanted: Wanted, sketches: Sketches
+) -> list[Drawn]:
     """Draw a batch; pictures that are not wanted any more at the end are left out.
 
     Raises:
@@ -59,7 +64,8 @@ def paint(model: Loaded, jobs: Sequence[DrawJob], *, on_step: OnStep, wanted: Wa
     two_passes = _needs_two_passes(like, plan, native)
     steps = like.steps + (_steps_of(like.steps, _hires_strength(like)) if two_passes else 0)
     watch = Watch(jobs, steps=steps, on_step=on_step, wanted=wanted)
-    batch = _Batch(model, jobs, prompts.encode(model.pipe, jobs, model.entry.family), watch)
+    wording = prompts.encode(model.pipe, jobs, model.entry.family)
+    batch = _Batch(model, jobs, wording, watch, wanted, sketches)
     with seamless([model.pipe.unet, model.pipe.vae]) if like.tiling else nullcontext():
         images = _in_two_passes(batch, plan) if two_passes else _pass(batch, plan.drawn, starts, like.steps)
     common = _notes(like, plan) | ({"hires_fix": _NO_NEED} if like.hires_fix and not two_passes else {})
@@ -94,6 +100,8 @@ def _pass(batch: _Batch, size: tuple[int, int], starts: Sequence[Source | None],
     scheduler = samplers.build(job.sampler, batch.model.schedule, karras=job.karras, steps=job.steps, seeds=seeds)
     batch.watch.begin(share)
     pipe = batch.model.pipeline(kind, scheduler)
+    guarded = batch.model.guard is not None
+    glimpsing.follow(pipe, batch.jobs, batch.sketches, guarded=guarded, wanted=batch.wanted)
     shape = {} if kind is Start.PICTURE else {"width": size[0], "height": size[1]}
     answer = pipe(
         **batch.wording.arguments,

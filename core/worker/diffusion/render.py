@@ -16,7 +16,8 @@ from core.worker.diffusion import canvas
 from core.worker.diffusion.libraries import memory_guarded, overheard, quiet
 from core.worker.diffusion.painting import paint
 from core.worker.diffusion.shelf import Shelf
-from core.worker.renderer import DrawJob, Drawn, ModelEntry, OnStep, Wanted
+from core.worker.renderer import DrawJob, Drawn, ModelEntry, OnPreview, OnStep, Wanted
+from core.worker.sketches import Sketches
 
 _PIXELS_PER_THREAD = 6_000
 
@@ -57,27 +58,29 @@ class DiffusionRenderer:
         """Make a model ready; it stays until others need its room."""
         self._shelf.load(model)
 
-    def draw(self, jobs: Sequence[DrawJob], *, on_step: OnStep, wanted: Wanted) -> Sequence[Drawn]:
+    def draw(
+        self, jobs: Sequence[DrawJob], *, on_step: OnStep, wanted: Wanted, on_preview: OnPreview | None = None
+    ) -> Sequence[Drawn]:
         """Draw a batch of jobs that are alike but for text, seed and source."""
         if not jobs:
             return []
         try:
-            return self._paint(jobs, on_step, wanted)
+            return self._paint(jobs, on_step, wanted, Sketches(on_preview))
         except Cancelled:
             return []
         except OutOfMemory:
             if not self._shelf.keep_only(jobs[0].model):
                 raise
-        return self.draw(jobs, on_step=on_step, wanted=wanted)
+        return self.draw(jobs, on_step=on_step, wanted=wanted, on_preview=on_preview)
 
     def close(self) -> None:
         """Put all models away."""
         self._shelf.clear()
 
-    def _paint(self, jobs: Sequence[DrawJob], on_step: OnStep, wanted: Wanted) -> Sequence[Drawn]:
+    def _paint(self, jobs: Sequence[DrawJob], on_step: OnStep, wanted: Wanted, sketches: Sketches) -> Sequence[Drawn]:
         model = self._shelf.get(jobs[0].model)
         plan = canvas.plan(jobs[0].width, jobs[0].height, native=model.entry.native_size)
         torch.set_num_threads(self._threads or worthwhile(plan.width * plan.height * len(jobs)))
         doing = f"to draw {len(jobs)} x {jobs[0].width} x {jobs[0].height} pixels on {self._device}"
         with memory_guarded(doing), torch.inference_mode(), overheard():
-            return paint(model, jobs, on_step=on_step, wanted=wanted)
+            return paint(model, jobs, on_step=on_step, wanted=wanted, sketches=sketches)

@@ -81,6 +81,8 @@ def test_progress_moves_and_can_be_cancelled(visit: Visit, house: Running) -> No
     say(page, "draw a frog [[slow]] --steps 40")
     page.locator("#moving p", has_text=re.compile(r"step \d+ of 40")).wait_for()
     assert 0 < float(page.locator("#moving progress").get_attribute("value") or 0) < 1
+    page.wait_for_function("() => document.querySelector('#moving img')?.naturalWidth > 0")
+    assert page.locator("#moving img").get_attribute("alt") == "How the picture looks so far"
     page.get_by_role("button", name="Cancel").last.click()
     wait_text(page, "I stopped it")
     page.wait_for_function("() => document.querySelector('#moving').childElementCount === 0")

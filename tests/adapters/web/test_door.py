@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from adapters.web.platform import Web
-from adapters.web.show import MOST_UPLOADS, Album
+from adapters.web.site.album import MOST_UPLOADS, Album
 from core.chat.command import Repertoire
 from core.chat.types import Button, Call, Person, Picture, Place, Post, Press, Reaction
 from core.errors import ConfigError, NotFound, StorageFull
@@ -136,7 +136,7 @@ async def test_every_answer_carries_the_headers_that_keep_scripts_out(tmp_path: 
                 assert "default-src 'none'" in policy
                 assert "unsafe" not in policy
                 assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        for file in (Path(__file__).parents[3] / "adapters/web/static").iterdir():
+        for file in (Path(__file__).parents[3] / "adapters/web/site/static").iterdir():
             text = file.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
             assert not any(
                 each in text for each in ("http://", "https://cdn", "innerHTML", "onclick=", "style=", "@import")

@@ -135,6 +135,22 @@ async def test_progress_is_shown(horde: Any, picture: bytes) -> None:
     assert (await horde.get(f"/api/v2/generate/check/{request}")).json["running"] == []
 
 
+async def test_a_preview_stands_there_until_the_picture_does(horde: Any, picture: bytes) -> None:
+    """It stays while later steps bring no newer one; what is no webp, or too much of one, is refused."""
+    request, job = await horde.ask(), await horde.pop()
+    path, body = "/api/largesse/v1/generate/progress", {"id": job["id"], "steps": 4}
+    looks = base64.b64encode(b"RIFF\x10\0\0\0WEBP" + bytes(8)).decode()
+    for report in ({"step": 2, "preview": looks}, {"step": 3}):
+        assert (await horde.post(path, body | report, horde.worker_key)).json == {"wanted": True}
+    (running,) = (await horde.get(f"/api/v2/generate/check/{request}")).json["running"]
+    assert (running["step"], running["preview"]) == (3, looks)
+    for wrong in ("<svg>", base64.b64encode(b"<svg/>").decode(), looks + "A" * 6000):
+        refused = await horde.post(path, body | {"step": 3, "preview": wrong}, horde.worker_key)
+        assert (refused.status, list(refused.json["errors"])) == (400, ["preview"])
+    await horde.deliver(job, picture)
+    assert (await horde.get(f"/api/v2/generate/check/{request}")).json["running"] == []
+
+
 async def test_a_cancelled_picture_is_not_wanted(horde: Any) -> None:
     """DELETE takes what waits away, and the worker that draws learns it with its next report."""
     request = await horde.ask(params={**PARAMS, "n": 2})

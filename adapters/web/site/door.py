@@ -13,6 +13,7 @@ import ipaddress
 import os
 import secrets
 import socket
+import unicodedata
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,8 @@ from aiohttp import web
 from itsdangerous import BadSignature, URLSafeSerializer
 from pydantic import TypeAdapter, ValidationError
 
-from adapters.web import read
-from adapters.web.show import SUFFIXES, Album
+from adapters.web.site import BOT, NAME
+from adapters.web.site.album import SUFFIXES, Album, cleaned
 from core.chat.cooldown import Cooldown
 from core.chat.types import Person
 from core.errors import ConfigError, InvalidRequest, LargesseError, NotAllowed, NotFound, StorageFull, TooMany
@@ -206,7 +207,7 @@ class Door:
         if self._secret and not hmac.compare_digest(asked.get("secret", "").encode(), self._secret.encode()):
             raise NotAllowed("That is not the word that opens this page.")
         known = self._known(request)
-        who = {"id": known.id if known else secrets.token_hex(8), "name": read.called(asked.get("name", ""))}
+        who = {"id": known.id if known else secrets.token_hex(8), "name": called(asked.get("name", ""))}
         response = web.json_response({"name": who["name"]})
         response.set_cookie(
             COOKIE, str(self._signer.dumps(who)), max_age=YEAR, httponly=True, samesite="Strict", secure=request.secure
@@ -216,7 +217,7 @@ class Door:
     def _known(self, request: web.Request) -> Person | None:
         try:
             who: Any = self._signer.loads(request.cookies.get(COOKIE, ""))
-            return Person(read.NAME, who["id"], who["name"])
+            return Person(NAME, who["id"], who["name"])
         except (BadSignature, KeyError, TypeError):
             return None
 
@@ -231,7 +232,7 @@ class Door:
             raise TooMany("That are many pictures at once; please try again in a minute.")
         data = await request.read()
         async with self._one_upload:
-            picture = await asyncio.to_thread(read.picture, data, request.query.get("name", ""))
+            picture = await asyncio.to_thread(cleaned, data, request.query.get("name", ""))
             file = await asyncio.to_thread(self._album.upload, picture)
         return web.json_response({"file": file, "name": picture.name, "width": picture.width, "height": picture.height})
 
@@ -263,6 +264,20 @@ class Door:
         for each in list(self._sockets):
             with contextlib.suppress(ConnectionError):
                 await each.close(code=1001)
+
+
+def called(name: str) -> str:
+    """A name somebody gives themselves, tidied.
+
+    Raises:
+        InvalidRequest: it is none that others could read, or the bot's.
+    """
+    tidy = " ".join(unicodedata.normalize("NFKC", name).split())
+    if not 1 <= len(tidy) <= 40 or not tidy.isprintable():
+        raise InvalidRequest("A name has 1 to 40 letters, numbers or signs.")
+    if tidy.casefold() == BOT:
+        raise InvalidRequest("That is the bot's name; please take another one.")
+    return tidy
 
 
 def _check_origin(request: web.Request) -> None:

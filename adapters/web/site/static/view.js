@@ -115,5 +115,20 @@ export function progress(event, acts) {
   const bar = make("progress", { max: 1, "aria-label": "Progress" });
   if (event.fraction !== null) bar.value = event.fraction;
   const offered = buttons(event.buttons, (number) => acts.press(event.id, number));
-  return make("li", { data: { id: event.id } }, make("p", { text: event.text }), bar, offered);
+  const shown = make("li", { data: { id: event.id } }, make("p", { text: event.text }), bar, offered);
+  look(shown, event.preview);
+  return shown;
+}
+
+// The picture as it is by now; the page may show its own files and what it made itself, no address with data in it.
+export function look(element, preview) {
+  if (!preview) return;
+  const bytes = Uint8Array.from(atob(preview.data), (each) => each.charCodeAt(0));
+  let image = element.querySelector("img");
+  if (!image) {
+    image = make("img", { class: "preview", on: { load: () => URL.revokeObjectURL(image.src) } });
+    element.prepend(image);
+  }
+  image.alt = preview.alt;
+  image.src = URL.createObjectURL(new Blob([bytes], { type: preview.mime }));
 }

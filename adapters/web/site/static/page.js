@@ -2,7 +2,7 @@
 
 import { Composer } from "./compose.js";
 import { Link } from "./link.js";
-import { article, make, progress } from "./view.js";
+import { article, look, make, progress } from "./view.js";
 
 const EMOJIS = ["👍", "❤️", "😂", "😮", "🎉", "🔥", "👀", "🙏", "🔁", "🎨", "🗑️", "👎"];
 const EXAMPLES = ["draw a red apple on a blue background", "draw two green frogs", "help"];
@@ -160,14 +160,14 @@ function refused(event) {
 }
 
 function move(event) {
-  const element = progress(event, acts);
   const old = $("moving").querySelector(`[data-id="${CSS.escape(event.id)}"]`);
   if (old) {
     old.querySelector("p").textContent = event.text;
     const bar = old.querySelector("progress");
     if (event.fraction === null) bar.removeAttribute("value");
     else bar.value = event.fraction;
-  } else $("moving").append(element);
+    look(old, event.preview);
+  } else $("moving").append(progress(event, acts));
   if (Date.now() - spokenAt > SPOKEN_EVERY) {
     spokenAt = Date.now();
     $("spoken").textContent = event.text;
