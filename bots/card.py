@@ -23,6 +23,7 @@ def finished_buttons(request_id: str) -> tuple[Button, ...]:
     return (
         Button("Again", "again", request_id, emoji="🔁", style=ButtonStyle.PRIMARY),
         Button("Variation", "variation", request_id, emoji="🎨"),
+        Button("Edit", "edit", request_id, emoji="✏️"),
         Button("Delete", "delete", request_id, emoji="🗑️", style=ButtonStyle.DANGER),
     )
 

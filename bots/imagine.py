@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from bots.drawing import RESUME, deliver, draw
 from core.chat.command import Opt, command, resume, suggestions
+from core.chat.forms import Menu
 from core.chat.talk import Chat
 from core.chat.types import Picture
 from core.errors import InvalidRequest
@@ -17,7 +18,7 @@ from core.generation import SAMPLERS, SHAPE_WORDS, Ticket, Wish, read_source
 from core.house import House
 
 
-@command("imagine", default=True, aliases=("draw",))
+@command("imagine", default=True, aliases=("draw",), menus=(Menu("Use as source picture"),))
 async def imagine(
     chat: Chat[House],
     prompt: Annotated[str, Opt("What to draw", example="a red apple on a blue background")],

@@ -14,6 +14,7 @@ from enum import StrEnum
 from types import ModuleType
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from core.chat.forms import Form, Menu
 from core.chat.types import Picture
 
 T = TypeVar("T")
@@ -93,6 +94,10 @@ class Command:
     default: bool = False
     """A sentence that names no command is for this one."""
     aliases: tuple[str, ...] = ()
+    menus: tuple[Menu, ...] = ()
+    """Where else it is offered."""
+    managers: bool = False
+    """Only for people who manage the place; others don't see it where a platform can hide it."""
 
     @property
     def rest(self) -> Option | None:
@@ -119,6 +124,12 @@ class ButtonHandler:
     """Replies that mean the same as pressing it; the first one is shown where there are no buttons."""
     run: Handler
     """`await run(chat, press)`."""
+    form: Callable[..., Awaitable[Form]] | None = None
+    """`await form(house, arg)`: what to fill in first; the press then has `fields`. It must answer at once."""
+    rest: str | None = None
+    """The field that the words after a reply word fill: "edit a blue cat"."""
+    menu: str | None = None
+    """Offered in the menu of a message of ours under this name; means the same as a reply with the first word."""
 
 
 @dataclass(frozen=True)
@@ -142,11 +153,19 @@ class Suggestions:
 Declaration = Command | ButtonHandler | ResumeHandler | Suggestions
 
 
-def command(name: str, *, default: bool = False, aliases: tuple[str, ...] = ()) -> Callable[[Handler], Command]:
+def command(
+    name: str,
+    *,
+    default: bool = False,
+    aliases: tuple[str, ...] = (),
+    menus: tuple[Menu, ...] = (),
+    managers: bool = False,
+) -> Callable[[Handler], Command]:
     """Declare `async def f(chat, rest: Annotated[str, Opt(...)], *, option: Annotated[T, Opt(...)] = ...)`.
 
     The positional parameter takes the rest of the line, keyword-only ones are named options; T is str, int, float,
     bool, Literal of words or Picture, or one of them `| None`. The first docstring line is the description.
+    `menus` are where else it is offered, `managers` keeps it for people who manage the place.
 
     Raises:
         TypeError: the signature cannot be a grammar; says why.
@@ -156,14 +175,30 @@ def command(name: str, *, default: bool = False, aliases: tuple[str, ...] = ()) 
         description = (inspect.getdoc(run) or "").partition("\n")[0]
         if not description:
             raise TypeError(f"{name}: the function needs a docstring; its first line describes the command.")
-        return Command(name, description, _options(name, run), run, default, aliases)
+        return Command(name, description, _options(name, run), run, default, aliases, menus, managers)
 
     return declare
 
 
-def button(action: str, *, words: tuple[str, ...] = ()) -> Callable[[Handler], ButtonHandler]:
-    """Declare `async def f(chat, press)`; `words` are replies that mean the same as pressing it."""
-    return lambda run: ButtonHandler(action, tuple(word.lower() for word in words), run)
+def button(
+    action: str,
+    *,
+    words: tuple[str, ...] = (),
+    form: Callable[..., Awaitable[Form]] | None = None,
+    rest: str | None = None,
+    menu: str | None = None,
+) -> Callable[[Handler], ButtonHandler]:
+    """Declare `async def f(chat, press)`; `words` are replies that mean the same as pressing it.
+
+    `form(house, arg)` says what is to be filled in first; where a platform has no forms, the words after the reply word
+    fill its field `rest`. `menu` is the name of the same thing in the menu of a message.
+
+    Raises:
+        TypeError: a menu entry has no reply word to stand for, or a form no field that a reply fills.
+    """
+    if (menu and not words) or (form and words and not rest):
+        raise TypeError(f"{action}: a menu entry needs a reply word, and a form with reply words the field they fill.")
+    return lambda run: ButtonHandler(action, tuple(word.lower() for word in words), run, form, rest, menu)
 
 
 def resume(kind: str) -> Callable[[Handler], ResumeHandler]:

@@ -17,13 +17,14 @@ from core import log
 from core.chat import grammar, record
 from core.chat.command import Repertoire
 from core.chat.cooldown import Cooldown
+from core.chat.forms import Form
 from core.chat.memory import Memory, OpenTalk
 from core.chat.outbox import Outbox
 from core.chat.port import Port, SendFailed, SendRefused
 from core.chat.spoken import Spoken
 from core.chat.talk import Chat
-from core.chat.types import Call, Event, Post, Press, Reaction
-from core.errors import LargesseError, NotFound, StorageFull, TooMany
+from core.chat.types import Call, Event, Picture, Post, Press, Reaction
+from core.errors import LargesseError, NotAllowed, NotFound, StorageFull, TooMany
 
 H = TypeVar("H")
 Ending = asyncio.Task["LargesseError | None"]
@@ -39,11 +40,25 @@ MAX_SENTENCE = 300
 logger = log.get(__name__)
 
 
+async def _everything(_name: str, _event: Call | Press) -> None:
+    """What is allowed where nobody says otherwise."""
+
+
 class Dispatch(Generic[H]):
     """Runs the conversations of a repertoire. Use it as `async with`: leaving waits for nothing, see `close`."""
 
-    def __init__(self, repertoire: Repertoire, house: H, memory: Memory, *, requests_per_minute: int = 20) -> None:
+    def __init__(
+        self,
+        repertoire: Repertoire,
+        house: H,
+        memory: Memory,
+        *,
+        requests_per_minute: int = 20,
+        allow: Callable[[str, Call | Press], Awaitable[None]] = _everything,
+    ) -> None:
+        """Args: `allow(name, event)` raises NotAllowed where a command or button is not for this person or place."""
         self.repertoire = repertoire
+        self._allow = allow
         self._house = house
         self._memory = memory
         self._outbox = Outbox(memory)
@@ -109,6 +124,11 @@ class Dispatch(Generic[H]):
                 return
             await asyncio.sleep(wait)
             wait = min(2 * wait, RESTART_LATEST)
+
+    async def form(self, action: str, arg: str) -> Form | None:
+        """What a button asks for before it does its work; None = nothing."""
+        handler = self.repertoire.buttons.get(action)
+        return await handler.form(self._house, arg) if handler and handler.form else None
 
     async def suggest(self, name: str, typed: str, *, limit: int = 25) -> list[str]:
         """Values of `Opt(suggest=name)` for what was typed so far: first those that begin with it."""
@@ -249,7 +269,12 @@ class Dispatch(Generic[H]):
                 hint = grammar.nearest(call.command, self.repertoire.spoken())
                 raise NotFound(f"There is no command {grammar.quoted(call.command)}. {hint}")
             command, values = named, call.args
-        arguments = grammar.check(command, values, call.pictures)
+        if command.managers and not call.person.manages:
+            raise NotAllowed("That is for the people who manage this place.")
+        await self._allow(command.name, call)
+        pictures = [await chat.fetch(each) for each in call.pictures]
+        values = {name: await self._fetched(chat, value) for name, value in values.items()}
+        arguments = grammar.check(command, values, pictures)
         rest = [arguments.pop(command.rest.name)] if command.rest else []
         await command.run(chat, *rest, **arguments)
 
@@ -257,7 +282,11 @@ class Dispatch(Generic[H]):
         handler = self.repertoire.buttons.get(press.action)
         if handler is None:
             raise NotFound("That button is from an older version of me and does nothing any more.")
+        await self._allow(press.action, press)
         await handler.run(chat, press)
+
+    async def _fetched(self, chat: Chat[H], value: object) -> object:
+        return await chat.fetch(value) if isinstance(value, Picture) else value
 
     async def _values(self, name: str) -> Sequence[str]:
         source = self.repertoire.suggestions.get(name)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.chat.command import Repertoire
-from core.chat.types import Call, MessageRef, Person, Place, Post, Press, Reaction, Sent
+from core.chat.forms import Form
+from core.chat.types import Call, MessageRef, Person, Picture, Place, Post, Press, Reaction, Sent
 from core.errors import LargesseError
 
 
@@ -70,6 +71,14 @@ class Dispatching(Protocol):
         """Values of `Opt(suggest=name)` for what was typed so far, best first."""
         ...
 
+    async def form(self, action: str, arg: str) -> Form | None:
+        """What a button asks for before it does its work, for platforms that have forms; None = nothing.
+
+        Raises:
+            LargesseError: what the button is about is not known any more.
+        """
+        ...
+
     async def call(self, port: Port, call: Call) -> object:
         """Somebody addressed the bot."""
         ...
@@ -106,6 +115,14 @@ class Port(Protocol):
 
     async def send(self, place: Place, post: Post, *, key: str) -> Sent:
         """Say something. `key` is the dedupe key: equal for the same message, also after a restart."""
+        ...
+
+    async def fetch(self, picture: Picture) -> Picture:
+        """The picture with its bytes, where an event brought only its address; asked before a conversation needs it.
+
+        Raises:
+            NotFound: it cannot be had, or is too large.
+        """
         ...
 
     async def find(self, place: Place, key: str) -> Sent | None:

@@ -24,9 +24,12 @@ def load(text: str) -> Event:
     """
     fields: dict[str, Any] = json.loads(text)
     kind = fields.pop("event")
-    fields["person"], fields["place"] = Person(**fields["person"]), Place(**fields["place"])
+    fields["person"], fields["place"] = _person(fields["person"]), Place(**fields["place"])
+    who = {"Call": "target", "Reaction": "author"}.get(kind, "")
+    if fields.get(who):
+        fields[who] = _person(fields[who])
     for name in ("message", "replied_to", "target"):
-        if fields.get(name):
+        if fields.get(name) and name != who:
             fields[name] = MessageRef(**fields[name])
     match kind:
         case "Call":
@@ -39,6 +42,11 @@ def load(text: str) -> Event:
             return Reaction(**fields)
         case _:
             raise ValueError(f"There is no event called {kind!r}.")
+
+
+def _person(fields: dict[str, Any]) -> Person:
+    roles = tuple(cast("list[str]", fields.pop("roles", [])))
+    return Person(**fields, roles=roles)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # any JSON value

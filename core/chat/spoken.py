@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from core.chat.command import ButtonHandler, Repertoire
@@ -18,6 +18,7 @@ from core.chat.types import Call, MessageRef, Press, Reaction
 from core.errors import InvalidRequest
 
 _WORDS = re.compile(r"[/!]?(?P<word>[^\W\d][\w -]*?)\s*#?(?P<number>\d{1,3})?\s*[.!]?")
+_FIRST = re.compile(r"\s*[/!]?(?P<word>[^\W\d][\w-]*)[:,]?\s+(?P<rest>\S.*)", re.DOTALL)
 _LONGEST = 40
 """Characters of a reply word with its number; what is longer is a sentence, and is not searched for one."""
 _LETTERS = re.compile(r"\w")
@@ -54,10 +55,21 @@ class Spoken:
         found = _WORDS.fullmatch(said) if len(said) <= _LONGEST else None
         handler = self._repertoire.word(found["word"]) if found else None
         if found is None or handler is None:
-            return None
+            return await self._filled(call)
         if call.replied_to is None and not call.place.private:
             return None
         return self._pick(handler, found["word"], found["number"], await self._buttons(call, handler), call)
+
+    async def _filled(self, call: Call) -> Press | None:
+        """A reply word and what its form asks for: "edit a blue cat"."""
+        found = _FIRST.fullmatch(call.text)
+        handler = self._repertoire.word(found["word"]) if found else None
+        if found is None or handler is None or handler.rest is None:
+            return None
+        if not (call.replied_to or call.place.private) or not (buttons := await self._buttons(call, handler)):
+            return None
+        press = self._pick(handler, found["word"], None, buttons, call)
+        return replace(press, fields={handler.rest: found["rest"].strip()})
 
     async def reaction(self, reaction: Reaction) -> Press | None:
         """The press that an emoji under a post of ours means."""

@@ -127,6 +127,14 @@ class Chat(Generic[H]):
         await self._port.delete(ref)
         await self._outbox.memory.drop_post(ref.platform, ref.place, ref.message)
 
+    async def fetch(self, picture: Picture) -> Picture:
+        """A picture with its bytes; the platform gets them where the event brought only an address.
+
+        Raises:
+            NotFound: it cannot be had.
+        """
+        return picture if picture.data is not None else await self._port.fetch(picture)
+
     async def react(self, emoji: str) -> None:
         """Put an emoji to the message that is answered, where the platform can; nothing depends on it."""
         if self.message is None or not self.limits.can_react:

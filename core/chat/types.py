@@ -22,6 +22,10 @@ class Person:
     is_bot: bool = False
     moderates: bool = False
     """Looks after the place where this was said: may take down what the bot shows there."""
+    manages: bool = False
+    """May change how the bot behaves in the community where this was said."""
+    roles: tuple[str, ...] = ()
+    """Ids of the groups that the community puts this person into."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,15 @@ class Place:
     nsfw: bool = False
     """Pictures for adults are welcome here."""
     thread: str | None = None
+    community: str = ""
+    """Id of what the place belongs to (a server, a subreddit), whose rules hold here; empty = the place itself."""
+    via: str | None = field(default=None, repr=False, compare=False)
+    """What the platform needs to answer this very event, for a while: nothing to show, compare or log."""
+
+    @property
+    def ruled(self) -> str:
+        """Id of the community whose rules hold here."""
+        return self.community or self.id
 
 
 @dataclass(frozen=True)
@@ -151,7 +164,9 @@ class Call:
     pictures: tuple[Picture, ...] = ()
     """Attachments."""
     replied_to: MessageRef | None = None
-    """The message that this one replies to."""
+    """The message that this one replies to, or that a menu was opened on."""
+    target: Person | None = None
+    """Whom it is about: who wrote `replied_to`, or the person a menu was opened on, where the platform knows."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +180,8 @@ class Press:
     place: Place
     message: MessageRef
     """The post that carries the button."""
+    fields: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What was filled in where the button asks for something (see `core.chat.command.Form`)."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +194,8 @@ class Reaction:
     person: Person
     place: Place
     target: MessageRef
+    author: Person | None = None
+    """Who wrote the message, where the platform knows."""
 
 
 Event = Call | Press | Reaction

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from adapters.console.platform import Console
 from adapters.web.platform import Web
 from core.chat.command import Repertoire
+from core.chat.forms import Form
 from core.chat.port import Limits, Port
 from core.chat.testing import FakePlatform
 from core.chat.types import Call, Place, Press, Reaction
@@ -34,6 +35,10 @@ class Recorder:
 
     async def suggest(self, name: str, typed: str, *, limit: int = 25) -> list[str]:
         return [f"{name} {typed}".strip()][:limit]
+
+    async def form(self, action: str, arg: str) -> Form | None:
+        handler = self.repertoire.buttons.get(action)
+        return await handler.form(None, arg) if handler and handler.form else None
 
     async def call(self, port: Port, call: Call) -> object:
         self.events.put_nowait(call)

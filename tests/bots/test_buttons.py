@@ -216,3 +216,39 @@ async def test_a_message_that_is_taken_away_takes_its_request_along(room: Room, 
     assert task is not None
     await task
     assert not any(post.pictures for post in platform.posts)
+
+
+async def test_edited_words_keep_everything_else(room: Room, horde: ScriptedHorde) -> None:
+    """The form begins with the words as they were; what comes back is drawn with the same options, from a new seed."""
+    await room.say("draw a frog ### water --seed 5 --steps 9")
+    arg = next(each.arg for each in room.platform.posts[-1].buttons if each.action == "edit")
+    form = await room.dispatch.form("edit", arg)
+    assert form is not None
+    assert [(each.name, each.value) for each in form.fields][:2] == [("prompt", "a frog"), ("negative", "water")]
+    picture = next(each.ref for each in room.platform.shown.values() if each.post.pictures)
+    press = Press("press:1", "edit", arg, room.platform.person(), room.platform.place(), picture, {"prompt": "a newt"})
+    task = await room.dispatch.press(room.platform, press)
+    assert task is not None
+    await task
+    assert horde.last.body["prompt"] == "a newt ### water"
+    assert horde.last.params["steps"] == 9
+    assert horde.last.params["seed"] != "5"
+
+
+async def test_a_reply_fills_the_form_where_there_are_no_forms(room: Room, horde: ScriptedHorde) -> None:
+    """“edit a newt” in reply to a picture draws a newt; the word alone says what is missing."""
+    await room.say("draw a frog")
+    picture = next(each.ref for each in room.platform.shown.values() if each.post.pictures)
+    for said in ("edit: a newt", "edit"):
+        task = await room.dispatch.call(room.platform, room.platform.call(said, replied_to=picture))
+        assert task is not None
+        await task
+    assert horde.last.body["prompt"] == "a newt"
+    assert "Write what to draw instead" in room.platform.texts[-1]
+
+
+async def test_a_sentence_that_begins_like_a_button_is_a_sentence(room: Room, horde: ScriptedHorde) -> None:
+    """In public, without a reply, “edit …” is something to draw like everything else."""
+    await room.say("draw a frog")
+    await room.say("edit suite of a film studio")
+    assert horde.last.body["prompt"] == "edit suite of a film studio"

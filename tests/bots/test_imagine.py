@@ -31,7 +31,7 @@ async def test_a_sentence_becomes_a_picture(room: Room, horde: ScriptedHorde) ->
     assert words == "a red apple on a blue background"
     assert facts.startswith(f"seed {seed} · little · {Size(128, 128)} · 16 steps · ")
     assert facts.endswith(" · 1.25 kudos")
-    assert [button.action for button in post.buttons] == ["again", "variation", "delete"]
+    assert [button.action for button in post.buttons] == ["again", "variation", "edit", "delete"]
 
 
 @pytest.mark.parametrize(
