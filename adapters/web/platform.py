@@ -296,7 +296,7 @@ class Web:
                         show.reacted, emoji=ask.emoji, person=person.id, name=person.name, added=ask.added
                     ),
                 )
-                await dispatch.react(self, read.reaction(ask, person, page.place))
+                await dispatch.react(self, read.reaction(ask, message, person, page.place))
             case read.Edit():
                 message = await self._own(page, ask.message)
                 changed = {"text": ask.text, "edited": True}
@@ -339,7 +339,8 @@ class Web:
             )
             for each in message.body["pictures"]
         ]
-        await dispatch.call(self, read.call(message, message.waiting or "", pictures))
+        answered = await self._do(self._history.get, message.body["reply_to"]) if message.body["reply_to"] else None
+        await dispatch.call(self, read.call(message, message.waiting or "", pictures, answered))
         await self._do(self._history.heard, message.id)
 
     async def _seen(self, page: Page, number: int) -> Message:

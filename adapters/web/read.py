@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from adapters.web.site import NAME
+from adapters.web.site import BOT, NAME
 from adapters.web.site.history import Message
 from core.chat.types import Call, MessageRef, Person, Picture, Place, Press, Reaction
 from core.errors import InvalidRequest
@@ -144,7 +144,7 @@ def ref(where: Place, number: int | None) -> MessageRef | None:
     return MessageRef(NAME, where.id, str(number)) if number else None
 
 
-def call(message: Message, sentence: str, pictures: list[Picture]) -> Call:
+def call(message: Message, sentence: str, pictures: list[Picture], answered: Message | None) -> Call:
     """The event of a message that is for the bot."""
     said = message.body
     private = message.place.startswith(_DIRECT)
@@ -158,6 +158,7 @@ def call(message: Message, sentence: str, pictures: list[Picture]) -> Call:
         text=sentence,
         pictures=tuple(pictures),
         replied_to=ref(where, said["reply_to"]),
+        target=author(answered) if answered else None,
     )
 
 
@@ -167,7 +168,13 @@ def press(ask: PressAsk, button: dict[str, str], person: Person, where: Place) -
     return Press(event_key(person, ask), button["action"], button["arg"], person, where, on)
 
 
-def reaction(ask: ReactAsk, person: Person, where: Place) -> Reaction:
+def reaction(ask: ReactAsk, message: Message, person: Person, where: Place) -> Reaction:
     """The event of an emoji."""
-    target = MessageRef(NAME, where.id, str(ask.message))
-    return Reaction(event_key(person, ask), ask.emoji, ask.added, person, where, target)
+    target = MessageRef(NAME, where.id, str(message.id))
+    return Reaction(event_key(person, ask), ask.emoji, ask.added, person, where, target, author(message))
+
+
+def author(message: Message) -> Person:
+    """Who said it; a message without a person is the bot's."""
+    said = message.body
+    return Person(NAME, said["person"], said["who"]) if "person" in said else Person(NAME, BOT, BOT, is_bot=True)

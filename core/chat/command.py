@@ -1,14 +1,15 @@
-"""Declares conversations: `@command`, `@button`, `@resume`, `@suggestions`. A function's signature is its grammar.
+"""Declares conversations: `@command`, `@button`, `@reaction`, `@resume`, `@suggestions`, `@emoji_table`.
 
-Read once, here, when a module of `bots/` is imported; dispatch, grammar and the adapters work with the `Command` and
-its `Option`s, nobody else inspects functions. `Repertoire` is everything a bot can do, without duplicates.
+A function's signature is its grammar. Read once, here, when a module of `bots/` is imported; dispatch, grammar and the
+adapters work with the `Command` and its `Option`s, nobody else inspects functions. `Repertoire` is everything a bot can
+do, without duplicates.
 """
 
 from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import ModuleType
@@ -150,7 +151,26 @@ class Suggestions:
     """`await run(house)`: all of them, best first, from memory: it must answer at once."""
 
 
-Declaration = Command | ButtonHandler | ResumeHandler | Suggestions
+@dataclass(frozen=True)
+class ReactionHandler:
+    """What happens when somebody puts an emoji of a table to a message, or takes it away."""
+
+    table: str
+    """Name of the `@emoji_table`."""
+    run: Handler
+    """`await run(chat, reaction)`; a reply made of nothing but such emoji means the same."""
+
+
+@dataclass(frozen=True)
+class EmojiTable:
+    """Emoji that mean something."""
+
+    name: str
+    run: Callable[..., Awaitable[Container[str]]]
+    """`await run(house, place)`: those that mean something there, as `core.chat.emoji.spellings` spells them."""
+
+
+Declaration = Command | ButtonHandler | ReactionHandler | ResumeHandler | Suggestions | EmojiTable
 
 
 def command(
@@ -206,6 +226,19 @@ def resume(kind: str) -> Callable[[Handler], ResumeHandler]:
     return lambda run: ResumeHandler(kind, run)
 
 
+def reaction(*, table: str) -> Callable[[Handler], ReactionHandler]:
+    """Declare `async def f(chat, reaction)` for emoji of a table, put to a message or taken away (`reaction.added`).
+
+    It may be called for the same emoji any number of times, in any order: platforms repeat and lose such events.
+    """
+    return lambda run: ReactionHandler(table, run)
+
+
+def emoji_table(name: str) -> Callable[[Callable[..., Awaitable[Container[str]]]], EmojiTable]:
+    """Declare `async def f(house, place) -> Container[str]`: the emoji that `@reaction(table=name)` is for."""
+    return lambda run: EmojiTable(name, run)
+
+
 def suggestions(name: str) -> Callable[[Callable[..., Awaitable[Sequence[str]]]], Suggestions]:
     """Declare `async def f(house) -> Sequence[str]`: the values that `Opt(suggest=name)` offers."""
     return lambda run: Suggestions(name, run)
@@ -223,13 +256,17 @@ class Repertoire:
         self.commands: tuple[Command, ...] = ()
         self.buttons: dict[str, ButtonHandler] = {}
         self.resumes: dict[str, ResumeHandler] = {}
+        self.reactions: dict[str, ReactionHandler] = {}
         self.suggestions: dict[str, Suggestions] = {}
+        self.tables: dict[str, EmojiTable] = {}
         self._spoken: dict[str, Command | ButtonHandler] = {}
         for source in sources:
             declared = vars(source).values() if isinstance(source, ModuleType) else (source,)
             for declaration in declared:
                 if isinstance(declaration, Declaration):
                     self._add(declaration)
+        if unknown := self.reactions.keys() - self.tables.keys():
+            raise TypeError(f"There is no emoji table {min(unknown)!r}.")
 
     @property
     def default(self) -> Command | None:
@@ -264,6 +301,10 @@ class Repertoire:
             case ButtonHandler():
                 _put(self.buttons, declaration.action, declaration)
                 self._speak(declaration, declaration.words)
+            case ReactionHandler():
+                _put(self.reactions, declaration.table, declaration)
+            case EmojiTable():
+                _put(self.tables, declaration.name, declaration)
             case ResumeHandler():
                 _put(self.resumes, declaration.kind, declaration)
             case Suggestions():

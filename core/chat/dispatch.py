@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from core import log
-from core.chat import grammar, record
-from core.chat.command import Repertoire
+from core.chat import emoji, grammar, record
+from core.chat.command import ReactionHandler, Repertoire
 from core.chat.cooldown import Cooldown
 from core.chat.forms import Form
 from core.chat.memory import Memory, OpenTalk
@@ -23,7 +23,7 @@ from core.chat.outbox import Outbox
 from core.chat.port import Port, SendFailed, SendRefused
 from core.chat.spoken import Spoken
 from core.chat.talk import Chat
-from core.chat.types import Call, Event, Picture, Post, Press, Reaction
+from core.chat.types import Call, Event, MessageRef, Picture, Place, Post, Press, Reaction
 from core.errors import LargesseError, NotAllowed, NotFound, StorageFull, TooMany
 
 H = TypeVar("H")
@@ -34,6 +34,8 @@ MAX_ATTEMPTS = 20
 """How often a conversation is taken up again; one that takes the process down each time must end."""
 RESTART_AFTER, RESTART_LATEST = 5.0, 600.0
 """Seconds until a platform that failed is started again: the first time, and at most."""
+MOST_REACTIONS = 60
+"""Emoji of one person a minute that are looked at; what is put beyond that means nothing. Taking away is never lost."""
 MAX_SENTENCE = 300
 """Characters of an error that is said in public."""
 
@@ -64,6 +66,7 @@ class Dispatch(Generic[H]):
         self._outbox = Outbox(memory)
         self._spoken = Spoken(repertoire, memory)
         self._cooldown = Cooldown(requests_per_minute)
+        self._reactions = Cooldown(MOST_REACTIONS)
         self._tasks: set[Ending] = set()
         self._closing = False
 
@@ -78,11 +81,18 @@ class Dispatch(Generic[H]):
         return await self._begin(port, press)
 
     async def react(self, port: Port, reaction: Reaction) -> Ending | None:
-        """Somebody put an emoji to a message: the button with that emoji is pressed, anything else means nothing."""
-        if reaction.person.is_bot or not reaction.added:
+        """Somebody put an emoji to a message or took it away.
+
+        The button with that emoji is pressed; else whoever declared a table with it hears of it; any other one means
+        nothing.
+        """
+        if reaction.person.is_bot:
             return None
-        press = await self._spoken.reaction(reaction)
-        return await self._begin(port, press) if press else None
+        if reaction.added and not self._reactions.allows((reaction.person.platform, reaction.person.id)):
+            return None
+        if reaction.added and (press := await self._spoken.reaction(reaction)):
+            return await self._begin(port, press)
+        return await self._begin(port, reaction) if await self._meant(reaction.emoji, reaction.place) else None
 
     async def resume(self, *ports: Port) -> None:
         """Take up the conversations that a former process left open on these platforms."""
@@ -167,7 +177,7 @@ class Dispatch(Generic[H]):
             return None
         if not new or self._closing:
             return None
-        if not self._cooldown.allows((person.platform, person.id)):
+        if not isinstance(event, Reaction) and not self._cooldown.allows((person.platform, person.id)):
             return await self._too_many(port, event)
         return self._start(port, event, lambda chat: self._converse(chat, event))
 
@@ -253,11 +263,14 @@ class Dispatch(Generic[H]):
             case Press():
                 await self._pressed(chat, event)
             case Reaction():
-                raise NotFound
+                await self._reacted(chat, event)
 
     async def _answer(self, chat: Chat[H], call: Call) -> None:
         if call.command is None and (press := await self._spoken.reply(call)):
             await self._pressed(chat, press)
+            return
+        if call.command is None and call.replied_to and (shown := emoji.only(call.text)):
+            await self._replied(chat, call, call.replied_to, shown)
             return
         if call.command is None:
             known = {name: await self._values(name) for name in self.repertoire.suggestions}
@@ -288,6 +301,25 @@ class Dispatch(Generic[H]):
     async def _fetched(self, chat: Chat[H], value: object) -> object:
         return await chat.fetch(value) if isinstance(value, Picture) else value
 
+    async def _replied(self, chat: Chat[H], call: Call, target: MessageRef, shown: Sequence[str]) -> None:
+        """A reply of nothing but emoji is as if they were put to the message; it is never a sentence."""
+        for each in dict.fromkeys(shown):
+            put = Reaction(call.key, each, True, call.person, call.place, target, author=call.target)
+            await self._reacted(chat, put)
+
+    async def _reacted(self, chat: Chat[H], reaction: Reaction) -> None:
+        if handler := await self._meant(reaction.emoji, reaction.place):
+            await handler.run(chat, reaction)
+
+    async def _meant(self, shown: str, place: Place) -> ReactionHandler | None:
+        """Who declared a table that has this emoji, in this place."""
+        spelled = emoji.spellings(shown)
+        for handler in self.repertoire.reactions.values():
+            table = await self.repertoire.tables[handler.table].run(self._house, place)
+            if any(each in table for each in spelled):
+                return handler
+        return None
+
     async def _values(self, name: str) -> Sequence[str]:
         source = self.repertoire.suggestions.get(name)
         return await source.run(self._house) if source else ()
@@ -304,6 +336,8 @@ class Dispatch(Generic[H]):
         """Tell the person: privately where the platform can, else in a short sentence."""
         if isinstance(error, SendRefused):
             return
+        if isinstance(chat.event, Reaction) and not (chat.limits.can_whisper or chat.place.private):
+            return  # an emoji is no question: nobody else is to read an answer to it
         try:
             if chat.limits.can_whisper or chat.place.private:
                 await chat.whisper(str(error), part="error")

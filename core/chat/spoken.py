@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
+from core.chat import emoji
 from core.chat.command import ButtonHandler, Repertoire
 from core.chat.memory import Memory, SentPost
 from core.chat.types import Call, MessageRef, Press, Reaction
@@ -22,8 +23,6 @@ _FIRST = re.compile(r"\s*[/!]?(?P<word>[^\W\d][\w-]*)[:,]?\s+(?P<rest>\S.*)", re
 _LONGEST = 40
 """Characters of a reply word with its number; what is longer is a sentence, and is not searched for one."""
 _LETTERS = re.compile(r"\w")
-_SHADES = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
-"""Variation selectors and skin tones: the same emoji with and without them."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +74,11 @@ class Spoken:
         """The press that an emoji under a post of ours means."""
         return await self._emoji(reaction.key, reaction.emoji, reaction.target, reaction)
 
-    async def _emoji(self, key: str, emoji: str, target: MessageRef | None, event: Call | Reaction) -> Press | None:
-        if target is None or not (plain := _SHADES.sub("", emoji).strip()):
+    async def _emoji(self, key: str, shown: str, target: MessageRef | None, event: Call | Reaction) -> Press | None:
+        if target is None or not (plain := emoji.plain(shown)):
             return None
         for button in await self._under(target):
-            if button.emoji and _SHADES.sub("", button.emoji) == plain:
+            if button.emoji and emoji.plain(button.emoji) == plain:
                 return Press(key, button.action, button.arg, event.person, event.place, button.message)
         return None
 

@@ -104,6 +104,29 @@ class Chat(Generic[H]):
         post = Post(text=text, buttons=buttons, reply_to=self.message, progress=moved)
         self._live.show(fit.short(post, self.limits, self.repertoire.words()))
 
+    async def once(self, name: str, post: Post | str) -> Sent:
+        """Say something that is said only once in this place, whatever event asks for it; returns where it stands.
+
+        Raises:
+            SendRefused: the platform will not have it, or somebody deleted it.
+            SendFailed: the platform could not be reached for an hour.
+        """
+        whole = Post(text=post) if isinstance(post, str) else post
+        fitted = fit.short(whole, self.limits, self.repertoire.words())
+        key = f"{self.place.platform}/{self.place.id}/{name}"
+        return await self._outbox.send(self._port, self.place, fitted, key=key, person=self.person)
+
+    async def edit(self, ref: MessageRef, post: Post | str) -> None:
+        """Replace what a message of ours says; nothing happens where the platform cannot edit.
+
+        Raises:
+            SendRefused: it is gone, or the platform does not let us.
+            SendFailed: the platform cannot be reached.
+        """
+        if self.limits.can_edit:
+            whole = Post(text=post) if isinstance(post, str) else post
+            await self._port.edit(ref, fit.short(whole, self.limits, self.repertoire.words()))
+
     async def hold(self, kind: str, state: Mapping[str, object]) -> None:
         """After a restart go on at `@resume(kind)` with this state (JSON values) instead of from the beginning."""
         await self._outbox.memory.hold_talk(self.key, kind=kind, state=json.dumps(dict(state)))

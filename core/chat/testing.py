@@ -89,6 +89,7 @@ class FakePlatform:
         person: Person | None = None,
         place: Place | None = None,
         replied_to: MessageRef | None = None,
+        target: Person | None = None,
         pictures: tuple[Picture, ...] = (),
     ) -> Call:
         """The event of somebody saying this to the bot."""
@@ -102,7 +103,22 @@ class FakePlatform:
             text=text,
             pictures=pictures,
             replied_to=replied_to,
+            target=target,
         )
+
+    def reaction(
+        self,
+        emoji: str,
+        target: MessageRef,
+        *,
+        added: bool = True,
+        author: Person | None = None,
+        person: Person | None = None,
+        key: str | None = None,
+    ) -> Reaction:
+        """The event of somebody putting an emoji to a message or taking it away; in the room where that stands."""
+        place, who = self.place(target.place), person or self.person()
+        return Reaction(key or f"{self.name}:{self._number()}", emoji, added, who, place, target, author)
 
     def hear(self, event: Event | None) -> None:
         """Let `run` bring this event in; None = nothing more comes."""

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import pytest
 
-from core.chat.command import Opt, Repertoire, button, command, resume, suggestions
+from core.chat.command import Opt, Repertoire, button, command, emoji_table, reaction, resume, suggestions
 from core.chat.dispatch import Dispatch
 from core.chat.talk import Chat
 from core.chat.testing import FakePlatform, InMemory
-from core.chat.types import Button, Picture, Post, Press
+from core.chat.types import Button, Picture, Place, Post, Press, Reaction
 from core.errors import NotAllowed
 
 
@@ -69,6 +69,19 @@ async def secret(chat: Chat[House]) -> None:
     await chat.whisper("Your balance is 7.")
 
 
+@emoji_table("thanks")
+async def thanks(_house: House, place: Place) -> Sequence[str]:
+    return ("❤", "77", ":cake:") if place.id != "strict" else ()
+
+
+@reaction(table="thanks")
+async def thank(chat: Chat[House], put: Reaction) -> None:
+    author = put.author.name if put.author else "somebody"
+    chat.house.ran.append(f"{'+' if put.added else '-'}{put.emoji} {author} {put.target.message}")
+    if put.emoji == ":cake:":
+        raise NotAllowed("No cake.")
+
+
 @button("again", words=("again",))
 async def again(chat: Chat[House], press: Press) -> None:
     await chat.reply(f"again {press.arg}")
@@ -85,7 +98,7 @@ async def styles(_house: House) -> Sequence[str]:
 
 
 Start = Callable[..., Dispatch[House]]
-REPERTOIRE = Repertoire(draw, slow, slow_again, break_it, refuse, secret, again, vary, styles)
+REPERTOIRE = Repertoire(draw, slow, slow_again, break_it, refuse, secret, again, vary, styles, thanks, thank)
 
 
 @pytest.fixture
