@@ -15,7 +15,11 @@ from typing import Any, cast
 from core.chat.port import Port
 from core.errors import ConfigError
 
-PLATFORMS = {"console": "adapters.console.platform:Console", "web": "adapters.web.platform:Web"}
+PLATFORMS = {
+    "console": "adapters.console.platform:Console",
+    "matrix": "adapters.matrix.platform:Matrix",
+    "web": "adapters.web.platform:Web",
+}
 """Name of a platform → `module:class`; the class takes that platform's settings as keyword arguments."""
 
 GROUP = "largesse.platforms"

@@ -42,3 +42,30 @@ class Web(Platform):
     max_upload_bytes: int = Field(
         default=20_000_000, ge=1000, description="Largest picture that somebody may upload, bytes."
     )
+
+
+class Matrix(Platform):
+    """Rooms on Matrix, encrypted or not; `run_bot.py matrix login` makes the bot's device (docs/matrix.md)."""
+
+    homeserver: str = Field(default="", description="Address of the homeserver, as https://matrix.example.org.")
+    user: str = Field(
+        default="", pattern=r"^(@[^:\s]+:\S+)?$", description="The bot's account, as @largesse:example.org."
+    )
+    password: SecretStr = Field(
+        default=SecretStr(""), description="Its password, where `matrix login` shall not ask for it; needed once."
+    )
+    recovery_key: SecretStr = Field(
+        default=SecretStr(""), description="Opens the account's secret storage, where its identity was made elsewhere."
+    )
+    prefix: str = Field(default="!", max_length=20, description="What stands before a command in a room: !imagine.")
+    owners: list[str] = Field(default=[], description="People who may verify the bot's device, as @ann:example.org.")
+    allow: list[str] = Field(
+        default=[],
+        description="Who may invite the bot: @ann:example.org, a server, the members of a space by its id, or *; "
+        "empty = everybody of its own server.",
+    )
+    policies: list[str] = Field(default=[], description="Ids of rooms whose ban lists are obeyed.")
+    answer_within: int = Field(
+        default=3600, ge=60, description="Seconds; what is older when the bot first sees it is not answered."
+    )
+    device_name: str = Field(default="Largesse", max_length=100, description="Name of the bot's device in its account.")

@@ -18,12 +18,17 @@ import aiohttp
 from pydantic import SecretStr
 
 from adapters.console.platform import Console
+from adapters.matrix.platform import Matrix
 from adapters.web.platform import Web
 from core.chat.command import Repertoire
 from core.chat.forms import Form
 from core.chat.port import Limits, Port
 from core.chat.testing import FakePlatform
 from core.chat.types import Call, Place, Press, Reaction
+from tests.adapters.matrix.bot import joined
+from tests.adapters.matrix.bot import matrix as matrix_bot
+from tests.adapters.matrix.human import Human, human
+from tests.doubles.synapse_server import synapse
 
 
 class Recorder:
@@ -72,9 +77,9 @@ class Rig(Protocol):
 
 
 @asynccontextmanager
-async def listening(port: Port) -> AsyncIterator[Recorder]:
+async def listening(port: Port, repertoire: Repertoire | None = None) -> AsyncIterator[Recorder]:
     """The adapter's loop runs; it must end at once when it is cancelled."""
-    recorder = Recorder()
+    recorder = Recorder(repertoire)
     task = asyncio.create_task(port.run(recorder))
     try:
         yield recorder
@@ -184,8 +189,37 @@ async def web(folder: Path) -> AsyncIterator[Rig]:
             yield WebRig(port, recorder, live, hello["me"]["id"])
 
 
+class MatrixRig:
+    """A direct conversation on a real homeserver; an independent client writes and reads along."""
+
+    def __init__(self, port: Matrix, recorder: Recorder, person: Human, room: str) -> None:
+        self.port = port
+        self.place = Place("matrix", room, private=True)
+        self._recorder, self._person, self._bot = recorder, person, port._user
+
+    async def hear(self, sentence: str) -> Call:
+        await self._person.say(self.place.id, sentence)
+        event = await self._recorder.events.get()
+        assert isinstance(event, Call)
+        return event
+
+    def standing(self) -> list[str]:
+        return [each["content"]["body"] for each in self._person.look(self.place.id, self._bot)]
+
+
+@asynccontextmanager
+async def matrix(folder: Path) -> AsyncIterator[Rig]:
+    server = synapse()
+    port = matrix_bot(server, folder)
+    async with human(server, folder / "human") as person, listening(port) as recorder:
+        room = await person.room(port._user, encrypted=False)
+        await joined(port, room)
+        yield MatrixRig(port, recorder, person, room)
+
+
 RIGS: dict[str, Callable[[Path], AbstractAsyncContextManager[Rig]]] = {
     "fake": fake,
     "console": console,
+    "matrix": matrix,
     "web": web,
 }

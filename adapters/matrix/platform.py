@@ -1,0 +1,245 @@
+"""The port of Matrix: one account on one homeserver, in any number of rooms.
+
+`run` opens a connection and lets its parts work; the verbs wait until there is one. When it fails, everything in memory
+is thrown away and the next `run` begins from the notebook.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import aiohttp
+from nio import ToDeviceEvent
+from pydantic import SecretStr
+
+from adapters.matrix import media, session, show
+from adapters.matrix.doors import Doors
+from adapters.matrix.ears import Ears
+from adapters.matrix.engine import Engine
+from adapters.matrix.homeserver import MEDIA, Body, Homeserver, Refused, path
+from adapters.matrix.mouth import Mouth
+from adapters.matrix.notebook import Notebook
+from adapters.matrix.read import NAME
+from adapters.matrix.rooms import Rooms
+from adapters.matrix.sealed import Sealed
+from adapters.matrix.sync import Sync
+from core import log
+from core.chat.port import Dispatching, Limits, SendFailed, SendRefused
+from core.chat.types import MessageRef, Person, Picture, Place, Post, Sent
+from core.errors import ConfigError
+
+PATIENCE = 30.0
+"""Seconds a verb waits for the connection."""
+
+logger = log.get(__name__)
+
+
+@dataclass(frozen=True)
+class _Connection:
+    """What works together while we are connected."""
+
+    engine: Engine
+    server: Homeserver
+    notebook: Notebook
+    rooms: Rooms
+    mouth: Mouth
+    ready: asyncio.Event
+
+
+class Matrix:
+    """Matrix as a platform.
+
+    Args:
+        homeserver: its address.
+        user: the bot's account, @name:example.org.
+        password: used once, where there is no session yet, and to put up the account's identity.
+        recovery_key: opens the account's secret storage, where its identity was made elsewhere.
+        prefix: what stands before a command in a room.
+        owners: who may verify the bot's device.
+        allow: who may invite, see `Doors`.
+        policies: rooms whose ban lists are obeyed.
+        answer_within: seconds; what is older when the bot first sees it is not answered.
+        device_name: what the bot's device is called in lists of devices.
+        data_dir: the folder `matrix` in it keeps everything.
+    """
+
+    def __init__(
+        self,
+        *,
+        homeserver: str,
+        user: str,
+        password: SecretStr,
+        recovery_key: SecretStr,
+        prefix: str,
+        owners: Sequence[str],
+        allow: Sequence[str],
+        policies: Sequence[str],
+        answer_within: int,
+        device_name: str,
+        data_dir: Path,
+    ) -> None:
+        if not homeserver or not user:
+            raise ConfigError("matrix.homeserver and matrix.user: both are needed to be on Matrix.")
+        self._homeserver, self._user, self._password, self._recovery_key = homeserver, user, password, recovery_key
+        self._prefix, self._owners, self._allow, self._policies = prefix, owners, allow, policies
+        self._answer_within, self._device_name = answer_within, device_name
+        self._folder = data_dir / NAME
+        self._limits = show.LIMITS
+        self._connection: _Connection | None = None
+        self._connected = asyncio.Event()
+
+    @property
+    def name(self) -> str:
+        """The platform's name."""
+        return NAME
+
+    @property
+    def limits(self) -> Limits:
+        """Its largest file is known once the homeserver was asked."""
+        return self._limits
+
+    async def run(self, dispatch: Dispatching) -> None:
+        """Listen until cancelled.
+
+        Raises:
+            ConfigError: there is no session and none can be made, or the access token is not valid any more.
+        """
+        async with aiohttp.ClientSession() as http, self._open(http) as connection:
+            self._connection = connection
+            ears, doors, sealed, sync = self._parts(connection, dispatch)
+            try:
+                await self._ask_limits(connection.server)
+                await sync.run()
+            finally:
+                self._connected.clear()
+                self._connection = None
+                for part in (sync, ears, doors, sealed):
+                    part.stop()
+
+    @asynccontextmanager
+    async def _open(self, http: aiohttp.ClientSession) -> AsyncGenerator[_Connection]:
+        me = session.load(self._folder) or await self._log_in(http)
+        if me.user_id != self._user:
+            raise ConfigError(f"matrix.user is {self._user}, but the session in {self._folder} is {me.user_id}'s.")
+        try:
+            notebook = Notebook(self._folder / "notebook.db")
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigError(f"{self._folder} cannot be used: {error}.") from error
+        engine = Engine(me, self._folder / "keys")
+        try:
+            server = Homeserver(me.homeserver, http, token=me.access_token)
+            rooms = Rooms(engine, self._policies)
+            mouth = Mouth(engine, server, notebook, rooms)
+            yield _Connection(engine, server, notebook, rooms, mouth, self._connected)
+        finally:
+            await engine.close()
+            notebook.close()
+
+    async def _log_in(self, http: aiohttp.ClientSession) -> session.Session:
+        password = self._password.get_secret_value()
+        if not password:
+            raise ConfigError("Matrix does not know the bot yet: run `run_bot.py matrix login` once.")
+        server = Homeserver(await session.find_homeserver(Homeserver(self._homeserver, http)), http)
+        return await session.log_in(
+            server, self._folder, user=self._user, password=password, device_name=self._device_name
+        )
+
+    def _parts(self, at: _Connection, dispatch: Dispatching) -> tuple[Ears, Doors, Sealed, Sync]:
+        sealed = Sealed(at.engine, at.server, at.notebook, at.mouth)
+        doors = Doors(at.engine, at.server, at.notebook, at.rooms, allow=self._allow, policies=self._policies)
+        listener = _Listener(doors)
+        sync = Sync(
+            at.engine, at.server, at.notebook, at.rooms, listener,
+            answer_within=self._answer_within, ready=lambda: self._begin(doors),
+        )  # fmt: skip
+        ears = listener.ears = Ears(
+            self, dispatch, engine=at.engine, server=at.server, notebook=at.notebook, rooms=at.rooms, mouth=at.mouth,
+            prefix=self._prefix, answer_within=self._answer_within, fill=sync.fill, sealed=sealed.found,
+        )  # fmt: skip
+        return ears, doors, sealed, sync
+
+    def _begin(self, doors: Doors) -> None:
+        doors.start()
+        self._connected.set()
+        logger.info("matrix_connected", user=self._user)
+
+    async def _ask_limits(self, server: Homeserver) -> None:
+        try:
+            most = (await server.ask("GET", path("config", base=MEDIA))).get("m.upload.size")
+        except (Refused, SendFailed):
+            return
+        if isinstance(most, int) and most > 0:
+            self._limits = replace(show.LIMITS, max_bytes=min(most, show.LIMITS.max_bytes))
+
+    async def send(self, place: Place, post: Post, *, key: str) -> Sent:
+        """Say something; the homeserver takes it once for each key."""
+        return await (await self._mouth()).send(place, post, key)
+
+    async def find(self, place: Place, key: str) -> Sent | None:
+        """Look into the notebook."""
+        return await (await self._mouth()).said(place, key)
+
+    async def edit(self, ref: MessageRef, post: Post) -> None:
+        """Replace what a message says."""
+        await (await self._mouth()).edit(ref, post)
+
+    async def react(self, ref: MessageRef, emoji: str) -> None:
+        """Put an emoji to a message."""
+        await (await self._mouth()).react(ref, emoji)
+
+    async def fetch(self, picture: Picture) -> Picture:
+        """Load a picture that somebody sent, and decrypt it where it is encrypted."""
+        return await media.download((await self._at()).server, picture)
+
+    async def whisper(self, person: Person, place: Place, post: Post, *, key: str) -> Sent:
+        """Not possible in a room."""
+        del person, place, post, key
+        raise SendRefused("Nothing can be said to one person only in a room.")
+
+    async def delete(self, ref: MessageRef) -> None:
+        """Redact a message."""
+        await (await self._mouth()).redact(ref.place, ref.message)
+
+    async def _mouth(self) -> Mouth:
+        return (await self._at()).mouth
+
+    async def _at(self) -> _Connection:
+        """What works together, once we are connected.
+
+        Raises:
+            SendFailed: that takes too long.
+        """
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._connected.wait()
+        except TimeoutError:
+            raise SendFailed("Matrix is not connected.") from None
+        if self._connection is None:
+            raise SendFailed("Matrix is not connected.")
+        return self._connection
+
+
+class _Listener:
+    """Hands what the sync brings to those whom it concerns."""
+
+    ears: Ears
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    def wake(self, room: str) -> None:
+        self.ears.wake(room)
+
+    def invited(self, room: str, events: list[Body]) -> None:
+        self._doors.invited(room, events)
+
+    def changed(self, room: str) -> None:
+        self._doors.changed(room)
+
+    def device_said(self, event: ToDeviceEvent) -> None:
+        logger.debug("device_said", kind=event.source.get("type"))
