@@ -1,7 +1,8 @@
 """Run every benchmark, one process each: `python -m bench [--quick] [NAME ...]`.
 
-Each benchmark is a module of this folder, run as `python -m bench.NAME [--quick]`: it prints a table and, as its last
-line, one JSON object with its figures. This one prints them all and ends with one JSON object of all figures by name.
+Each benchmark is a module (or a package) of this folder, run as `python -m bench.NAME [--quick]`: it prints a table
+and, as its last line, one JSON object with its figures. This one prints them all and ends with one JSON object of all
+figures by name.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ HERE = Path(__file__).parent
 
 def names() -> list[str]:
     """The benchmarks there are."""
-    return sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
+    modules = [path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_")]
+    return sorted(modules + [path.parent.name for path in HERE.glob("*/__main__.py")])
 
 
 def run(name: str, *, quick: bool) -> dict[str, object]:
