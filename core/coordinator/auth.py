@@ -63,8 +63,8 @@ class Accounts:
 
     async def _look_up(self, key: str, hashed: str) -> User:
         if key == ANONYMOUS:
-            return await self._database.read(accounts.anonymous)
-        user = await self._database.read(lambda tx: accounts.find_by_key(tx, hashed))
+            return await self._database.glance(accounts.anonymous)
+        user = await self._database.glance(lambda tx: accounts.find_by_key(tx, hashed))
         if user is None:
             raise invalid_key()
         return user

@@ -37,6 +37,8 @@ class _Engine(Protocol):
     def alone(self, name: str) -> AbstractAsyncContextManager[bool]: ...
     async def read(self, work: Callable[[Reading], T]) -> T: ...
     async def write(self, work: Callable[[Writing], T]) -> T: ...
+    async def glance(self, work: Callable[[Reading], T]) -> T: ...
+    async def optimistic(self, work: Callable[[Writing], T]) -> T: ...
     async def migrate(self, work: Callable[[Connection], None]) -> None: ...
     async def close(self) -> None: ...
 
@@ -93,6 +95,20 @@ class Database:
             ConfigError: it does not let us in.
         """
         return await self._engine.write(work)
+
+    async def glance(self, work: Callable[[Reading], T]) -> T:
+        """As `read`, for work that asks one question (or several that need not fit together)."""
+        return await self._engine.glance(work)
+
+    async def optimistic(self, work: Callable[[Writing], T]) -> T:
+        """As `write`, for what happens all the time: as few round trips as possible.
+
+        `work` looks first and changes things with `later` after that. On PostgreSQL nothing is locked meanwhile, all
+        changes leave as one statement, and a `guard` or a `must` for everything that was looked at and has to hold
+        makes sure that nobody else changed it. Where `work` needs a lock or a result of a change, or lost a race, it is
+        run by `write` as usual: it has to be right both ways.
+        """
+        return await self._engine.optimistic(work)
 
     async def upgrade(self, scripts: str | Path, revision: str = "head") -> None:
         """Bring the tables up to a revision of the Alembic folder `scripts`, all of it or nothing."""

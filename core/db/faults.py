@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
+from core.db.transactions import Raced
 from core.errors import ConfigError, HordeUnavailable, LargesseError, StorageFull
 
 
@@ -32,6 +33,7 @@ _STATES = {
     "40P01": Verdict.RACE,  # deadlock
     "23505": Verdict.RACE,  # a unique key that was free when we looked
     "55P03": Verdict.RACE,  # waited too long for a lock
+    "22012": Verdict.RACE,  # the division by zero that `optimistic` provokes where a guard fails
     "0A000": Verdict.RACE,  # a prepared statement from before a migration
     "57P01": Verdict.AWAY,  # the server is being stopped
     "57P02": Verdict.AWAY,  # the server crashed
@@ -52,12 +54,14 @@ class Faults:
         """address: named, without its password, where the server is away."""
         driver: Any = importlib.import_module("asyncpg")
         own: tuple[type[Exception], ...] = (driver.PostgresError, driver.InterfaceError, driver.InternalClientError)
-        self.kinds: tuple[type[Exception], ...] = (DBAPIError, OSError, TimeoutError, *own)
+        self.kinds: tuple[type[Exception], ...] = (DBAPIError, OSError, TimeoutError, Raced, *own)
         """What connecting, asking and committing may raise."""
         self._place = f"{address.host or address.query.get('host') or 'localhost'}:{address.port or 5432}"
 
     def judge(self, error: Exception) -> Verdict:
         """What it means."""
+        if isinstance(error, Raced):
+            return Verdict.RACE
         inner: Any = error.orig if isinstance(error, DBAPIError) else error
         state: str = getattr(inner, "sqlstate", None) or ""
         found = _STATES.get(state) or _CLASSES.get(state[:2])

@@ -11,20 +11,22 @@ from __future__ import annotations
 import asyncio
 import random
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
-from sqlalchemy.util import await_
+from sqlalchemy.util import await_, greenlet_spawn
 
+from core.db.direct import Direct, DirectWriting, Glance
 from core.db.faults import Faults, Verdict
+from core.db.optimistic import NeedsLocks, Optimistic, Together
 from core.db.signals import Signals
-from core.db.transactions import NOTHING, Memory, Reading, Row, Statement, Writing
+from core.db.transactions import Memory, Reading, Writing
 from core.errors import ConfigError, HordeUnavailable
 
 T = TypeVar("T")
@@ -45,56 +47,6 @@ _SERVER_SETTINGS = {
 }
 
 
-class _Direct(Reading):
-    """Statements over asyncpg itself; rows are its records, which are read like tuples."""
-
-    def __init__(self, connection: Connection, memory: Memory) -> None:
-        super().__init__(connection, memory)
-        self._raw: Any = connection.connection.driver_connection
-
-    def _arguments(self, statement: Statement, parameters: Mapping[str, Any]) -> tuple[str, list[Any]]:
-        sql, names, fixed = statement.form(self._dialect)
-        given = {**fixed, **parameters} if fixed else parameters
-        return sql, [given[name] for name in names]
-
-    def all(self, statement: Statement, parameters: Mapping[str, Any] = NOTHING) -> list[Row]:
-        sql, values = self._arguments(statement, parameters)
-        return cast("list[Row]", await_(self._raw.fetch(sql, *values)))
-
-    def one(self, statement: Statement, parameters: Mapping[str, Any] = NOTHING) -> Row | None:
-        rows = self.all(statement, parameters)
-        return rows[0] if rows else None
-
-    def value(self, statement: Statement, parameters: Mapping[str, Any] = NOTHING) -> Any:  # noqa: ANN401  # any column
-        rows = self.all(statement, parameters)
-        return rows[0][0] if rows else None
-
-    def foreign_writes(self) -> int | None:
-        return None
-
-
-class _DirectWriting(_Direct, Writing):
-    """The same, and changes."""
-
-    signals: Signals
-
-    def run(self, statement: Statement, parameters: Mapping[str, Any] = NOTHING) -> int:
-        sql, values = self._arguments(statement, parameters)
-        status: str = await_(self._raw.execute(sql, *values))
-        count = status.rpartition(" ")[2]
-        return int(count) if count.isdigit() else -1
-
-    def run_many(self, statement: Statement, rows: Iterable[Mapping[str, Any]]) -> None:
-        values = [self._arguments(statement, row) for row in rows]
-        if len(values) == 1:
-            await_(self._raw.execute(values[0][0], *values[0][1]))
-        elif values:
-            await_(self._raw.executemany(values[0][0], [row for _, row in values]))
-
-    def tell(self, topic: str, message: str) -> None:
-        self.after_commit(lambda: self.signals.tell(topic, message))
-
-
 class _Line:
     """One connection that is kept open, as SQLAlchemy and as the driver know it."""
 
@@ -103,6 +55,13 @@ class _Line:
     def __init__(self, connection: AsyncConnection, raw: Any) -> None:  # noqa: ANN401  # asyncpg's
         self.connection = connection
         self.raw = raw
+
+    @property
+    def inner(self) -> Connection:
+        """The connection as functions inside a greenlet use it."""
+        inner = self.connection.sync_connection
+        assert inner is not None  # noqa: S101  # it was opened
+        return inner
 
 
 class Postgres:
@@ -119,6 +78,7 @@ class Postgres:
         self._faults = Faults(address)
         self._idle: list[_Line] = []
         self._free = asyncio.Semaphore(CONNECTIONS)
+        self._together = Together()
         self.signals = Signals(self._open, self._faults.kinds)
 
     def local(self, kind: Callable[[], T]) -> T:
@@ -132,6 +92,22 @@ class Postgres:
     async def write(self, work: Callable[[Writing], T]) -> T:
         """Run `work` as one transaction, again where it lost a race."""
         return await self._until_done(lambda: self._with_line(lambda line: self._write(line, work)))
+
+    async def glance(self, work: Callable[[Reading], T]) -> T:
+        """Run `work` with each of its statements by itself."""
+        return await self._until_done(lambda: self._with_line(lambda line: self._glance(line, work)))
+
+    async def optimistic(self, work: Callable[[Writing], T]) -> T:
+        """Run `work` without locks, and as any other transaction where it needs some or lost a race."""
+        try:
+            return await self._with_line(lambda line: self._optimistic(line, work))
+        except NeedsLocks:
+            pass
+        except self._faults.kinds as error:
+            verdict = self._faults.judge(error)
+            if verdict not in {Verdict.RACE, Verdict.AWAY}:
+                self._give_up(error, verdict)
+        return await self.write(work)
 
     async def migrate(self, work: Callable[[Connection], None]) -> None:
         """Run `work` as one transaction, while no other process does."""
@@ -201,7 +177,7 @@ class Postgres:
         def whole(connection: Connection) -> T:
             with _ended(connection, line.raw):
                 await_(line.raw.execute(_READ))
-                result = work(_Direct(connection, self._memory))
+                result = work(Direct(connection, self._memory))
                 await_(line.raw.execute("COMMIT"))
                 return result
 
@@ -211,7 +187,7 @@ class Postgres:
         def whole(connection: Connection) -> tuple[Writing, T]:
             with _ended(connection, line.raw):
                 await_(line.raw.execute("BEGIN"))
-                tx = _DirectWriting(connection, self._memory)
+                tx = DirectWriting(connection, self._memory)
                 tx.signals = self.signals
                 result = work(tx)
                 self._commit(line)
@@ -221,10 +197,32 @@ class Postgres:
         tx.committed()
         return result
 
+    async def _glance(self, line: _Line, work: Callable[[Reading], T]) -> T:
+        return await greenlet_spawn(work, Glance(line.inner, self._memory))
+
+    async def _optimistic(self, line: _Line, work: Callable[[Writing], T]) -> T:
+        tx = Optimistic(line.inner, self._memory, self._together)
+        tx.signals = self.signals
+
+        def whole() -> T:
+            result = work(tx)
+            self._surely(tx.finish)
+            return result
+
+        try:
+            result = await greenlet_spawn(whole)
+            tx.committed()
+            return result
+        finally:
+            tx.end()
+
     def _commit(self, line: _Line) -> None:
+        self._surely(lambda: await_(line.raw.execute("COMMIT")))
+
+    def _surely(self, commit: Callable[[], object]) -> None:
         """Commit. A connection that breaks here leaves open what happened: nobody may simply run it again."""
         try:
-            await_(line.raw.execute("COMMIT"))
+            commit()
         except self._faults.kinds as error:
             if self._faults.judge(error) is not Verdict.AWAY:
                 raise

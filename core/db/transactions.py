@@ -5,6 +5,7 @@ The engines beside this file make `Reading`s and `Writing`s and hand them to the
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
@@ -16,6 +17,13 @@ T = TypeVar("T")
 Row = tuple[Any, ...]
 
 NOTHING: Mapping[str, Any] = {}
+THEN = "/* then */"
+"""Stands in a `Statement` of two parts between them."""
+_CHANGES = re.compile(r"^\s*(INSERT|UPDATE|DELETE|WITH)\b|\bFOR (NO KEY )?UPDATE\b", re.IGNORECASE)
+
+
+class Raced(Exception):  # says what happened
+    """Another transaction was first: what this one had read holds no longer."""
 
 
 class Statement:
@@ -25,11 +33,23 @@ class Statement:
     and 1: the types of SQLAlchemy do not take part.
     """
 
-    __slots__ = ("_forms", "_source")
+    __slots__ = ("_forms", "_source", "changes", "first")
 
-    def __init__(self, source: str | Executable) -> None:
+    def __init__(self, source: str | Executable, *, first: tuple[str, str] | None = None) -> None:
+        """Take the statement.
+
+        Args:
+            source: what to run.
+            first: name and text of a statement that runs as part of it, and whose result it reads under that name
+                (PostgreSQL only).
+        """
+        self.first = None if first is None else first[0]
+        if first is not None:
+            source = f"WITH {first[0]} AS ({first[1]}) {THEN} {source}"
         self._source: Executable = text(source) if isinstance(source, str) else source
         self._forms: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {}
+        self.changes = not isinstance(source, str) or _CHANGES.search(source) is not None
+        """Does it change or lock anything? Constructs of SQLAlchemy count as if they did."""
 
     def form(self, dialect: Dialect) -> tuple[str, tuple[str, ...], dict[str, Any]]:
         """The SQL text, the names of its parameters in order, and those that have fixed values."""
@@ -52,6 +72,8 @@ class Reading:
         self._memory = memory
         self.postgres = connection.dialect.name == "postgresql"
         """True on PostgreSQL, where rows have to be locked by hand."""
+        self.optimistic = False
+        """True where nothing is locked and what was read is made sure of at the end; see `Database.optimistic`."""
 
     def _run(self, statement: Statement, parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401  # a DB-API cursor
         sql, names, fixed = statement.form(self._dialect)
@@ -107,6 +129,33 @@ class Writing(Reading):
         values = [tuple([{**fixed, **row}[name] for name in names]) for row in rows]
         if values:
             self._driver.cursor().executemany(sql, values)
+
+    def later(self, statement: Statement, parameters: Mapping[str, Any] = NOTHING, *, must: bool = False) -> None:
+        """Change something that this transaction does not look at again.
+
+        Args:
+            statement: an INSERT, UPDATE or DELETE.
+            parameters: its values.
+            must: it has to change exactly one row, or the whole transaction is run again from its start.
+        """
+        if self.run(statement, parameters) != 1 and must:
+            raise Raced
+
+    def guard(self, statement: Statement, parameters: Mapping[str, Any] = NOTHING) -> None:
+        """Where nothing is locked: a change of one row that only works if what was read still holds.
+
+        It makes the transaction run again otherwise. To this transaction it makes no difference.
+        """
+
+    def reserve(self, name: str) -> bool:
+        """Keep the others of this process away from something until the end; False = somebody else has it."""
+        del name
+        return True
+
+    def queue_up(self, name: str) -> bool:
+        """Let those of this process who want the same take turns, until the end; True = we had to wait."""
+        del name
+        return False
 
     def tell(self, topic: str, message: str) -> None:
         """Let the other processes know once this transaction stands; those on an SQLite file see it by themselves."""

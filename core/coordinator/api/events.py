@@ -95,7 +95,7 @@ async def _changed(call: Call, change: asyncio.Event) -> bool:
 
 
 async def _look(call: Call, request_id: str) -> Progress:
-    return await call.rooms.database.read(lambda tx: progress.check(tx, request_id, now=time.time()))
+    return await call.rooms.database.glance(lambda tx: progress.check(tx, request_id, now=time.time()))
 
 
 def event(name: EventName, data: Mapping[str, Any]) -> bytes:

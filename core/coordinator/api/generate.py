@@ -56,7 +56,7 @@ async def _accept_new(call: Call, user: User, body: GenerateRequest) -> Accepted
     stored: list[str] = []
     try:
         sources = await _store_sources(call, body, request_id, stored)
-        accepted = await call.rooms.database.write(
+        accepted = await call.rooms.database.optimistic(
             lambda tx: requests.accept(
                 tx,
                 terms=call.rooms.terms,
@@ -128,7 +128,7 @@ def _accepted(accepted: Accepted, advice: Sequence[Notice]) -> AsyncResponse:
 async def check(call: Call) -> web.Response:
     """GET generate/check/{id}: the counts alone, cheap enough to ask every second."""
     wanted = call.part("id")
-    found = await call.rooms.database.read(lambda tx: progress.check(tx, wanted, now=time.time()))
+    found = await call.rooms.database.glance(lambda tx: progress.check(tx, wanted, now=time.time()))
     return call.reply(checked(call.rooms, found))
 
 
@@ -140,7 +140,7 @@ def checked(rooms: Rooms, found: Progress) -> CheckResponse:
 async def status(call: Call) -> web.Response:
     """GET generate/status/{id}: the counts and every finished picture."""
     wanted = call.part("id")
-    found = await call.rooms.database.read(lambda tx: progress.status(tx, wanted, now=time.time()))
+    found = await call.rooms.database.glance(lambda tx: progress.status(tx, wanted, now=time.time()))
     return call.reply(await _status(call, found))
 
 

@@ -45,7 +45,7 @@ async def pop(call: Call) -> web.Response:
     hurries = 0
     while True:
         arrival = call.rooms.live.arrival()
-        offer = await call.rooms.database.write(
+        offer = await call.rooms.database.optimistic(
             lambda tx: dispatch.offer(tx, terms=call.rooms.terms, user=user, pop=body, ip=call.address, now=time.time())
         )
         left = until - time.monotonic()
@@ -106,7 +106,7 @@ async def submit(call: Call) -> web.Response:
     body = body.model_copy(update={"id": _job_id(body.id)})
     if body.state is not JobState.FAULTED:
         await _keep_picture(call, user, body)
-    settled = await call.rooms.database.write(
+    settled = await call.rooms.database.optimistic(
         lambda tx: settle.settle(tx, terms=call.rooms.terms, user=user, submit=body, now=time.time())
     )
     call.rooms.live.forget(body.id)

@@ -75,8 +75,14 @@ def anonymous(tx: Reading) -> User:
 
 def find_by_name(tx: Reading, name: str) -> User | None:
     """An account by `alias#id`; only the number after the last # counts."""
+    number = number_of(name)
+    return None if number is None else get(tx, number)
+
+
+def number_of(name: str) -> int | None:
+    """The number in `alias#id`, whether there is such an account or not."""
     _, mark, number = name.rpartition("#")
-    return get(tx, int(number)) if mark and number.isascii() and number.isdigit() and len(number) < 19 else None
+    return int(number) if mark and number.isascii() and number.isdigit() and len(number) < 19 else None
 
 
 def page(tx: Reading, *, number: int, sort: Literal["kudos", "age"]) -> list[User]:

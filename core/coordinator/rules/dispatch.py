@@ -41,10 +41,12 @@ def offer(tx: Writing, *, terms: Coordinator, user: User, pop: PopRequest, ip: s
         UserError: the account or the worker may not work here, with its code.
         NotAllowed: `WorkerMaintenance`, when there is nothing for its owner and it is in maintenance.
     """
-    if pop.session is not None:  # before the worker: requests are locked first, the order that everybody keeps
+    known = workers.find(tx, user=user, pop=pop)
+    if known is not None and pop.session not in (None, known.session):
+        # Before the worker is written: requests are locked first, the order that everybody keeps.
         for job in jobs.of_former_session(tx, user_id=user.id, worker=pop.name, session=pop.session):
             restart.put_back(tx, terms=terms, job=job, fault=False, now=now)
-    worker = workers.check_in(tx, terms=terms, user=user, pop=pop, ip=ip, now=now)
+    worker = workers.check_in(tx, known, terms=terms, user=user, pop=pop, ip=ip, now=now)
     skipped: dict[str, int] = {}
     busy: list[str] = []
     for row in _candidates(tx, worker, pop, skipped, busy, now):
@@ -68,10 +70,9 @@ def _candidates(
 
 def _favoured(tx: Writing, worker: Live, pop: PopRequest, served: set[int]) -> list[str]:
     """Waiting requests of the owner and of the people that the worker favours, best first."""
-    people = {worker.row.user_id}
+    people = {worker.row.user_id} if worker.row.owner_waits else set[int]()
     if not worker.row.paused:
-        named = (accounts.find_by_name(tx, name) for name in pop.priority_usernames)
-        people |= {person.id for person in named if person is not None and not person.anonymous}
+        people |= {user for name in pop.priority_usernames if (user := accounts.number_of(name))}
     found = [
         (rank, request)
         for person in people
@@ -142,7 +143,7 @@ def _hand_over(tx: Writing, terms: Coordinator, worker: Live, pop: PopRequest, r
     jobs.add(tx, [{**common, "id": job, "seed": seed, "place": place} for job, seed, place in fresh])
     lifetime = max(terms.request_ttl, SLOW_TTL) if worker.declared.extra_slow else terms.request_ttl
     expires = max(row.expires_at, now + max(lifetime, ttl))
-    store.handed(tx, row.id, taken=amount, handed=handed, redo=redo, expires_at=expires)
+    store.handed(tx, row, taken=amount, handed=handed, redo=redo, expires_at=expires)
     if amount == row.waiting:
         tx.local(Lanes).leave(tx, row.id, row.rank, json.loads(row.lanes))
     return Offer(

@@ -14,8 +14,9 @@ from enum import StrEnum
 
 from core.coordinator.rules.values import User
 from core.coordinator.store import ledger as store
-from core.coordinator.store.ledger import Posting
+from core.coordinator.store.ledger import Posting, Standing
 from core.db import Reading, Writing
+from core.errors import NotFound
 
 ANONYMOUS = 0
 
@@ -96,6 +97,38 @@ def lock(tx: Writing, user: User) -> None:
         store.lock(tx, user.id)
 
 
+def standing(tx: Writing, user: User, *, pool: str) -> Standing:
+    """What the user owns and has waiting, which nobody else changes until the transaction ends.
+
+    Of the anonymous account, which is everybody's, only what waits for the same models (`pool`) is known.
+
+    Raises:
+        NotFound: there is no such account any more.
+    """
+    if user.id == ANONYMOUS:
+        return store.standing_in_pool(tx, user_id=user.id, pool=pool)
+    if tx.optimistic:
+        tx.queue_up(purse(user.id))
+    else:
+        store.lock(tx, user.id)
+    found = store.standing(tx, user_id=user.id, account=wallet(user.id))
+    if found is None:
+        raise NotFound("This account is gone.", code="UserNotFound")
+    store.make_sure(tx, user.id, found.turn)
+    return found
+
+
+def purse(user_id: int) -> str:
+    """Under which those who spend from a user take turns."""
+    return f"purse {user_id}"
+
+
+def make_sure(tx: Writing, user_id: int, turn: int) -> None:
+    """Where nothing is locked: let this stand only if nobody spent from a user since `turn` was read."""
+    if user_id != ANONYMOUS:
+        store.make_sure(tx, user_id, turn)
+
+
 def spendable(tx: Writing, user: User) -> int:
     """What the user can spend now; the user's spending is locked until the transaction ends."""
     if user.id == ANONYMOUS:
@@ -126,11 +159,20 @@ def book(tx: Writing, key: str, *, kind: str, at: float, sides: Iterable[Posting
     Returns:
         False when it had been written before; nothing happens then.
     """
+    return store.append(tx, key=key, kind=kind, at=at, postings=_even(sides), model=model)
+
+
+def post(tx: Writing, key: str, *, kind: str, at: float, sides: Iterable[Posting], model: str | None = None) -> None:
+    """Write an event as `book` does, for an act that is made sure to happen once by other means than its key."""
+    store.post(tx, key=key, kind=kind, at=at, postings=_even(sides), model=model)
+
+
+def _even(sides: Iterable[Posting]) -> list[Posting]:
     postings = list(sides)
     surplus = -sum(posting.amount for posting in postings)
     if surplus:
         postings.append(Posting(store.BURN if surplus > 0 else store.MINT, Entry.SYSTEM, surplus))
-    return store.append(tx, key=key, kind=kind, at=at, postings=postings, model=model)
+    return postings
 
 
 @dataclass(frozen=True, slots=True)

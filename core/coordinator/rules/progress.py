@@ -14,10 +14,9 @@ from core.coordinator.rules.ledger import kudos
 from core.coordinator.rules.traits import Matches
 from core.coordinator.rules.values import Picture, Progress, Running, Status
 from core.coordinator.store import jobs
-from core.coordinator.store import requests as store
 from core.coordinator.store.jobs import JobRow, State
 from core.coordinator.store.lanes import LaneKey, Lanes
-from core.coordinator.store.requests import RequestRow
+from core.coordinator.store.requests import ViewRow
 from core.db import Reading
 from core.errors import NotFound
 
@@ -29,19 +28,19 @@ def blob_of(job_id: str) -> str:
     return RESULTS.format(job_id)
 
 
-def find(tx: Reading, request_id: str) -> RequestRow:
-    """A request by the id that a client names.
+def _view(tx: Reading, request_id: str, *, finished: bool) -> tuple[ViewRow, list[tuple[JobRow, str]]]:
+    """A request by the id that a client names, and its jobs.
 
     Raises:
         NotFound: it is no id at all, or there is no such request (any more).
     """
     try:
-        row = store.get(tx, str(uuid.UUID(request_id)))
+        found = jobs.view(tx, str(uuid.UUID(request_id)), finished=finished)
     except ValueError:
-        row = None
-    if row is None:
+        found = None
+    if found is None:
         raise NotFound("There is no such request; it may have expired.", code="RequestNotFound")
-    return row
+    return found
 
 
 def check(tx: Reading, request_id: str, *, now: float) -> Progress:
@@ -50,7 +49,8 @@ def check(tx: Reading, request_id: str, *, now: float) -> Progress:
     Raises:
         NotFound: there is no such request (any more).
     """
-    return _progress(tx, find(tx, request_id), now)
+    row, running = _view(tx, request_id, finished=False)
+    return _progress(tx, row, running, now)
 
 
 def status(tx: Reading, request_id: str, *, now: float) -> Status:
@@ -59,10 +59,10 @@ def status(tx: Reading, request_id: str, *, now: float) -> Status:
     Raises:
         NotFound: there is no such request (any more).
     """
-    row = find(tx, request_id)
-    finished = jobs.of_request(tx, row.id, State.DONE) if row.finished else []
-    pictures = tuple(_picture(job, worker) for job, worker in finished)
-    return Status(_progress(tx, row, now), pictures, bool(row.shared), bool(row.r2))
+    row, found = _view(tx, request_id, finished=True)
+    running = [(job, worker) for job, worker in found if job.state == State.PROCESSING]
+    pictures = tuple(_picture(job, worker) for job, worker in found if job.state == State.DONE)
+    return Status(_progress(tx, row, running, now), pictures, bool(row.shared), bool(row.r2))
 
 
 def _picture(job: JobRow, worker: str) -> Picture:
@@ -79,13 +79,12 @@ def _picture(job: JobRow, worker: str) -> Picture:
     )
 
 
-def is_done(row: RequestRow) -> bool:
+def is_done(row: ViewRow) -> bool:
     """Will nothing more come of it?"""
     return bool(row.faulted) or (row.waiting == 0 and row.processing == 0)
 
 
-def _progress(tx: Reading, row: RequestRow, now: float) -> Progress:
-    working = jobs.of_request(tx, row.id, State.PROCESSING) if row.processing else []
+def _progress(tx: Reading, row: ViewRow, working: list[tuple[JobRow, str]], now: float) -> Progress:
     place, seconds, possible = 0, 0.0, True
     if row.waiting or working:
         place, seconds, possible = _outlook(tx, row, [job for job, _ in working], now)
@@ -105,7 +104,7 @@ def _progress(tx: Reading, row: RequestRow, now: float) -> Progress:
     )
 
 
-def _outlook(tx: Reading, row: RequestRow, working: list[JobRow], now: float) -> tuple[int, float, bool]:
+def _outlook(tx: Reading, row: ViewRow, working: list[JobRow], now: float) -> tuple[int, float, bool]:
     """Place in the queue, seconds to the last picture, and whether anybody can serve it."""
     fleet = tx.local(Fleet)
     fleet.refresh(tx, now)
@@ -124,7 +123,7 @@ def _outlook(tx: Reading, row: RequestRow, working: list[JobRow], now: float) ->
     return ahead + 1, seconds + own, bool(servers) or bool(working)
 
 
-def _servers(row: RequestRow, keys: list[LaneKey], fleet: Fleet) -> list[Live]:
+def _servers(row: ViewRow, keys: list[LaneKey], fleet: Fleet) -> list[Live]:
     denied = frozenset[str](json.loads(row.workers)) if row.deny else frozenset[str]()
     demand = Demand(row.user_id, row.width * row.height, row.prompt, denied)
     return fleet.servers(keys, demand)

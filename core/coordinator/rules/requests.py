@@ -16,14 +16,13 @@ from core.contract.generate import GenerateRequest
 from core.coordinator.rules import holds, ledger, pricing, progress, validate
 from core.coordinator.rules import traits as traits_of
 from core.coordinator.rules.fleet import Demand, Fleet, Waiting
-from core.coordinator.rules.ledger import Entry, kudos, wallet
+from core.coordinator.rules.ledger import Entry, hundredths, kudos, wallet
 from core.coordinator.rules.values import Accepted, Kind, Notice, Status, StoredSources, User
 from core.coordinator.store import accounts as memory
-from core.coordinator.store import figures
 from core.coordinator.store import requests as store
 from core.coordinator.store import workers as worker_store
 from core.coordinator.store.lanes import LaneKey, Lanes
-from core.coordinator.store.ledger import Posting
+from core.coordinator.store.ledger import Posting, Standing
 from core.db import Reading, Writing
 from core.errors import InvalidRequest, NotFound, TooMany
 from core.settings import Coordinator
@@ -127,13 +126,13 @@ def accept(
     Raises:
         UserError: it is not accepted; nothing was stored or paid.
     """
-    ledger.lock(tx, user)  # what waits is counted, and kudos are spent, by one of a user's requests at a time
+    standing = ledger.standing(tx, user, pool=_pool(request))
     former = replay(tx, user=user, idempotency_key=idempotency_key)
     if former is not None:
         return former
     stored = sources or StoredSources()
     request = _tempered(request, user)
-    _refuse(tx, terms, user, request, stored)
+    _refuse(tx, terms, user, request, stored, standing)
     request, must_hold = _affordable(tx, request, stored, user, now)
     keys = traits_of.lane_keys(request, stored)
     accepted = _answer(tx, request, stored, user, keys, request_id or new_id(), now)
@@ -142,7 +141,7 @@ def accept(
     costs = _Costs(request, stored, user)
     hook = {"webhook_key": key_hash, "origin": origin} if request.webhook else {"webhook_key": None, "origin": ""}
     caller = {"ip": ip, "agent": client_agent, **hook}
-    _store(tx, terms, user, request, stored, costs, keys, accepted.id, must_hold, caller, now)
+    _store(tx, terms, user, request, stored, costs, keys, accepted.id, must_hold, caller, standing.balance, now)
     if idempotency_key is not None:
         _remember(tx, user, idempotency_key, accepted, now)
     return accepted
@@ -156,15 +155,22 @@ def _tempered(request: GenerateRequest, user: User) -> GenerateRequest:
     return request.model_copy(update=changes)
 
 
-def _refuse(tx: Reading, terms: Coordinator, user: User, request: GenerateRequest, sources: StoredSources) -> None:
-    if figures.modes(tx).get("maintenance"):
+def _refuse(
+    tx: Reading,
+    terms: Coordinator,
+    user: User,
+    request: GenerateRequest,
+    sources: StoredSources,
+    standing: Standing,
+) -> None:
+    if standing.maintenance:
         raise InvalidRequest("The horde is in maintenance mode; try again later.", code="MaintenanceMode")
     validate.check(request, user=user, sources=sources, limits=terms.limits)
     for worker in request.workers:
         if worker_store.by_id(tx, worker) is None:
             raise NotFound(f"There is no worker {worker!r}.", code="WorkerNotFound")
     limit = terms.limits.anonymous_concurrency if user.anonymous else user.concurrency
-    waiting = store.waiting_pictures(tx, user.id, _pool(request) if user.anonymous else None)
+    waiting = standing.waiting
     if waiting + request.params.n > limit:
         raise TooMany(f"At most {limit} pictures may wait at once, and {waiting} wait already.", code="TooManyPrompts")
 
@@ -225,16 +231,17 @@ def _store(
     request_id: str,
     must_hold: bool,  # internal
     caller: Mapping[str, str | None],
+    balance: int,
     now: float,
 ) -> None:
     lanes = tx.local(Lanes)
     lanes.refresh(tx, now)
     numbers = lanes.ids(tx, keys)
-    rank = _rank(tx, user, now)
+    rank = _rank(user, balance, now)
     held = costs.most - costs.tax if must_hold else 0
     if held:
         holds.place(tx, request_id, user=user, amount=held, now=now)
-    _pay_tax(tx, user, request_id, costs.tax, now)
+    _pay_tax(tx, user, request_id, tax=costs.tax, balance=balance - held, now=now)
     ttl = max(terms.request_ttl, 3600) if request.extra_slow_workers else terms.request_ttl
     values = {
         **_columns(request, sources, costs),
@@ -256,16 +263,16 @@ def _store(
     lanes.enter(tx, request_id, rank, numbers)
 
 
-def _rank(tx: Writing, user: User, now: float) -> int:
-    owned = round(user.floor * 100) if user.anonymous else ledger.balance(tx, user.id)
+def _rank(user: User, balance: int, now: float) -> int:
+    owned = round(user.floor * 100) if user.anonymous else balance
     if user.flagged:
         owned = min(FLAGGED_BALANCE, owned)
     return round(now * RANK_PER_SECOND) - owned * RANK_PER_HUNDREDTH
 
 
-def _pay_tax(tx: Writing, user: User, request_id: str, tax: int, now: float) -> None:
-    paid = ledger.takeable(tx, user.id, floor=round(user.floor * 100), amount=tax)
-    ledger.book(tx, f"tax:{request_id}", kind=Entry.TAX, at=now, sides=[Posting(wallet(user.id), Entry.TAX, -paid)])
+def _pay_tax(tx: Writing, user: User, request_id: str, *, tax: int, balance: int, now: float) -> None:
+    paid = 0 if user.anonymous else max(0, min(tax, balance - hundredths(user.floor)))
+    ledger.post(tx, f"tax:{request_id}", kind=Entry.TAX, at=now, sides=[Posting(wallet(user.id), Entry.TAX, -paid)])
 
 
 def _columns(request: GenerateRequest, sources: StoredSources, costs: _Costs) -> dict[str, Any]:

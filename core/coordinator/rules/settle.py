@@ -7,16 +7,16 @@ import uuid
 
 from core.contract.names import JobState, MetadataType, MetadataValue
 from core.contract.work import SubmitRequest
-from core.coordinator.rules import accounts, holds, ledger, restart, webhooks
+from core.coordinator.rules import holds, ledger, restart, webhooks
 from core.coordinator.rules.ledger import Entry, escrow, holding, kudos, wallet
 from core.coordinator.rules.values import Settled, User
-from core.coordinator.store import jobs
+from core.coordinator.store import bills, jobs
 from core.coordinator.store import requests as store
 from core.coordinator.store import workers as worker_store
+from core.coordinator.store.bills import Bill
 from core.coordinator.store.jobs import JobRow, State
 from core.coordinator.store.ledger import Posting
 from core.coordinator.store.requests import RequestRow
-from core.coordinator.store.workers import WorkerRow
 from core.db import Reading, Writing
 from core.errors import InvalidRequest, NotAllowed, NotFound
 from core.settings import Coordinator
@@ -98,15 +98,28 @@ def settle(tx: Writing, *, terms: Coordinator, user: User, submit: SubmitRequest
     """
     if len(submit.gen_metadata) > MOST_METADATA:
         raise InvalidRequest(f"A picture has at most {MOST_METADATA} notes.", code="BadRequest")
-    seen = _judge(jobs.get(tx, _known(submit.id)), user, submit.id)
-    request = store.lock(tx, seen.request_id)  # first the request, then the job: the order that everybody keeps
-    job = _judge(jobs.lock(tx, seen.id), user, submit.id)
-    if request is None:
+    bill = _bill(tx, _known(submit.id))
+    job = _judge(None if bill is None else bill.job, user, submit.id)
+    if bill is None:
         raise NotFound(f"Processing Job with ID {submit.id} does not exist.", code="InvalidJobID")
     if submit.state == JobState.FAULTED:
-        return _faulted(tx, terms, job, request, now)
+        return _faulted(tx, terms, job, bill.request, now)
     _refuse_late(job)
-    return _delivered(tx, terms, job, request, submit, now)
+    return _delivered(tx, terms, bill, submit, now)
+
+
+def _bill(tx: Writing, job_id: str) -> Bill | None:
+    """The job and what belongs to it, as nobody else changes it until the transaction ends."""
+    if not tx.optimistic:
+        bills.lock(tx, job_id)
+    bill = bills.read(tx, job_id)
+    if bill is None or not tx.optimistic:
+        return bill
+    if bill.request.held:
+        bills.lock(tx, job_id)  # what was put aside is given back by whoever settles the last picture
+    payer = bill.request.user_id
+    waited = payer != ledger.ANONYMOUS and tx.queue_up(ledger.purse(payer))
+    return bills.read(tx, job_id) if waited else bill
 
 
 def _faulted(tx: Writing, terms: Coordinator, job: JobRow, request: RequestRow, now: float) -> Settled:
@@ -118,24 +131,24 @@ def _faulted(tx: Writing, terms: Coordinator, job: JobRow, request: RequestRow, 
     return Settled(0.0, request.id, done, requeued)
 
 
-def _delivered(
-    tx: Writing, terms: Coordinator, job: JobRow, request: RequestRow, submit: SubmitRequest, now: float
-) -> Settled:
+def _delivered(tx: Writing, terms: Coordinator, bill: Bill, submit: SubmitRequest, now: float) -> Settled:
+    job, request = bill.job, bill.request
     outcome = _outcome(submit)
     notes = [note.model_dump(mode="json", exclude_none=True) for note in submit.gen_metadata]
     result = {"now": now, "seed": job.seed, "outcome": outcome.value, "metadata": json.dumps(notes)}
-    jobs.done(tx, job.id, result)
-    worker = worker_store.by_id(tx, job.worker_id)
     cost = job.charge if outcome == JobState.OK else 0
     from_hold = min(request.held, cost)
-    paid = from_hold + _takeable(tx, request.user_id, cost - from_hold)
-    _book(tx, job, request, worker, paid=paid, from_hold=from_hold, now=now)
+    taken = _takeable(tx, bill, cost - from_hold)
+    paid = from_hold + taken
     expires = max(request.expires_at, now + terms.request_ttl)
     store.finished(tx, request.id, paid=paid, from_hold=from_hold, expires_at=expires)
-    if worker is not None:
-        _credit_worker(tx, worker, job, now)
+    jobs.done(tx, job.id, result)
+    if taken:
+        ledger.make_sure(tx, request.user_id, bill.turn)
+    _book(tx, bill, paid=paid, from_hold=from_hold, now=now)
+    _credit_worker(tx, bill, now)
     told = {"now": now, "outcome": outcome.value, "metadata": notes, "kudos": kudos(paid)}
-    mail = webhooks.write_down(tx, request, job, worker=worker.name if worker is not None else "", result=told)
+    mail = webhooks.write_down(tx, request, job, worker=bill.worker, result=told)
     done = request.waiting == 0 and request.processing == 1
     if done:
         holds.release(tx, request, held=request.held - from_hold, now=now)
@@ -150,26 +163,18 @@ def _outcome(submit: SubmitRequest) -> JobState:
     return JobState.CENSORED if submit.censored and submit.state == JobState.OK else submit.state
 
 
-def _takeable(tx: Writing, user_id: int, amount: int) -> int:
-    if user_id == ledger.ANONYMOUS or amount <= 0:
-        return 0
-    user = accounts.get(tx, user_id)
-    floor = round(user.floor * 100) if user is not None else 0
-    return ledger.takeable(tx, user_id, floor=floor, amount=amount)
+def _takeable(tx: Writing, bill: Bill, amount: int) -> int:
+    """How much of a charge the payer's floor lets through."""
+    payer = bill.request.user_id
+    if tx.postgres and not tx.optimistic:
+        return ledger.takeable(tx, payer, floor=bill.floor, amount=amount)
+    return 0 if payer == ledger.ANONYMOUS else max(0, min(amount, bill.balance - bill.floor))
 
 
-def _book(
-    tx: Writing,
-    job: JobRow,
-    request: RequestRow,
-    worker: WorkerRow | None,
-    *,
-    paid: int,
-    from_hold: int,
-    now: float,
-) -> None:
+def _book(tx: Writing, bill: Bill, *, paid: int, from_hold: int, now: float) -> None:
     """Charge the requester and pay the owner, half of it into escrow until the owner is trusted."""
-    kept = 0 if worker is not None and worker.owner_trusted else job.reward // 2
+    job, request = bill.job, bill.request
+    kept = 0 if bill.owner_trusted else job.reward // 2
     sides = [
         Posting(wallet(request.user_id), Entry.USAGE, from_hold - paid, job.things),
         Posting(wallet(job.owner_id), Entry.CONTRIBUTION, job.reward - kept, job.things),
@@ -178,10 +183,13 @@ def _book(
         sides.append(Posting(holding(request.user_id), Entry.HOLD, -from_hold))
     if kept:
         sides.append(Posting(escrow(job.owner_id), Entry.CONTRIBUTION, kept))
-    ledger.book(tx, f"job:{job.id}", kind=Entry.CONTRIBUTION, at=now, sides=sides, model=job.model)
+    ledger.post(tx, f"job:{job.id}", kind=Entry.CONTRIBUTION, at=now, sides=sides, model=job.model)
 
 
-def _credit_worker(tx: Writing, worker: WorkerRow, job: JobRow, now: float) -> None:
-    samples: list[float] = json.loads(worker.samples)
+def _credit_worker(tx: Writing, bill: Bill, now: float) -> None:
+    job = bill.job
+    samples: list[float] = json.loads(bill.samples)
     samples.append(round(job.things / max(now - job.created, 0.001)))
-    worker_store.delivered(tx, worker.id, samples=json.dumps(samples[-SAMPLES:]), things=job.things, kudos=job.reward)
+    worker_store.delivered(
+        tx, job.worker_id, samples=json.dumps(samples[-SAMPLES:]), things=job.things, kudos=job.reward
+    )

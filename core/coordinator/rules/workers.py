@@ -36,23 +36,35 @@ _FORBIDDEN_NAME = re.compile(r"colab|tpu|google", re.IGNORECASE)
 _NAME_LENGTH = (1, 100)
 
 
-def check_in(tx: Writing, *, terms: Coordinator, user: User, pop: PopRequest, ip: str, now: float) -> Live:
-    """The worker that pops, made if it is new, with what it says about itself.
+def find(tx: Reading, *, user: User, pop: PopRequest) -> WorkerRow | None:
+    """The worker that pops, None if it is new.
 
     Raises:
-        InvalidRequest: its name or models cannot be.
+        InvalidRequest: it is no worker of pictures, or its models cannot be.
         NotAllowed: the account may not run it.
     """
     _refuse_popper(user, pop)
     row = store.by_name(tx, pop.name)
-    if row is None:
-        row = _make(tx, user, pop, now)
-    elif row.user_id != user.id:
+    if row is not None and row.user_id != user.id:
         raise NotAllowed(
             f"The worker {pop.name!r} belongs to somebody else; wrong credentials.", code="WrongCredentials"
         )
-    elif row.kind != Kind.IMAGE:
+    if row is not None and row.kind != Kind.IMAGE:
         raise InvalidRequest(f"{pop.name!r} is a worker of another type.", code="PolymorphicNameConflict")
+    return row
+
+
+def check_in(
+    tx: Writing, row: WorkerRow | None, *, terms: Coordinator, user: User, pop: PopRequest, ip: str, now: float
+) -> Live:
+    """The worker that pops (`row`, made if it is new) with what it says about itself.
+
+    Raises:
+        InvalidRequest: its name cannot be.
+        NotAllowed: the account may not run it.
+    """
+    if row is None:
+        row = _make(tx, user, pop, now)
     text = traits_of.declare(pop, most_models=terms.limits.max_worker_models).text()
     if _is_due(row, pop, text, now):
         row = store.lock(tx, pop.name) or row  # its last pop may be elsewhere just now, and uptime counts once

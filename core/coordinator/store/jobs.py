@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from core.coordinator.store.requests import ViewRow
 from core.db import Reading, Row, Statement, Writing
 
 
@@ -48,6 +49,13 @@ _NEW = tuple(name for name in _FIELDS if name not in {"finished", "outcome", "me
 _ADD = Statement(f"INSERT INTO jobs ({', '.join(_NEW)}) VALUES ({', '.join(':' + name for name in _NEW)})")  # noqa: S608  # fixed text
 _GET = Statement(f"SELECT {_COLUMNS} FROM jobs j WHERE j.id = :id")  # noqa: S608  # fixed text
 _GET_LOCKED = Statement(f"SELECT {_COLUMNS} FROM jobs j WHERE j.id = :id FOR UPDATE")  # noqa: S608  # fixed text
+_VIEW = (
+    f"SELECT {', '.join(f'r.{name}' for name in ViewRow._fields)}, coalesce(w.name, ''), {_COLUMNS} "  # noqa: S608  # fixed text
+    "FROM requests r LEFT JOIN jobs j ON j.request_id = r.id AND j.state {0} LEFT JOIN workers w ON w.id = j.worker_id "
+    "WHERE r.id = :id ORDER BY j.place"
+)
+_VIEW_RUNNING = Statement(_VIEW.format("= 'processing'"))
+_VIEW_ALL = Statement(_VIEW.format("<> 'aborted'"))
 _OF_REQUEST = Statement(
     f"SELECT {_COLUMNS}, coalesce(w.name, '') FROM jobs j LEFT JOIN workers w ON w.id = j.worker_id "  # noqa: S608  # fixed text
     "WHERE j.request_id = :request_id AND j.state = :state ORDER BY j.place"
@@ -76,7 +84,8 @@ _GRANTED = Statement("DELETE FROM blob_wishes WHERE key = :key")
 
 def add(tx: Writing, jobs: Iterable[Mapping[str, Any]]) -> None:
     """Write new jobs."""
-    tx.run_many(_ADD, jobs)
+    for job in jobs:
+        tx.later(_ADD, job)
 
 
 def get(tx: Reading, job_id: str) -> JobRow | None:
@@ -97,14 +106,24 @@ def of_request(tx: Reading, request_id: str, state: State) -> list[tuple[JobRow,
     return [(JobRow._make(row[:-1]), row[-1]) for row in rows]
 
 
+def view(tx: Reading, request_id: str, *, finished: bool) -> tuple[ViewRow, list[tuple[JobRow, str]]] | None:
+    """A request with its running jobs (and finished ones, where asked for) and the names of their workers, in order."""
+    rows = tx.all(_VIEW_ALL if finished else _VIEW_RUNNING, {"id": request_id})
+    if not rows:
+        return None
+    size = len(ViewRow._fields)
+    found = [(JobRow._make(tuple(row)[size + 1 :]), row[size]) for row in rows if row[size + 1] is not None]
+    return ViewRow._make(tuple(rows[0])[:size]), found
+
+
 def ids(tx: Reading, request_id: str) -> list[str]:
     """All jobs that a request ever had."""
     return [row[0] for row in tx.all(_IDS, {"request_id": request_id})]
 
 
-def done(tx: Writing, job_id: str, values: Mapping[str, Any]) -> bool:
-    """Write down a result (now, seed, outcome, metadata); False = it was settled already."""
-    return tx.run(_DONE, {"id": job_id, **values}) == 1
+def done(tx: Writing, job_id: str, values: Mapping[str, Any]) -> None:
+    """Write down a result (now, seed, outcome, metadata); run again where the job was settled just now."""
+    tx.later(_DONE, {"id": job_id, **values}, must=True)
 
 
 def abort(tx: Writing, job_id: str, now: float) -> bool:

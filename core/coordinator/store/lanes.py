@@ -25,7 +25,10 @@ RELOAD_SECONDS = 1.0
 TOPIC = "lanes"
 """Under which other processes are told what entered which lane."""
 PROBES = (1, 4, 16)
-PAGE = 32
+PAGE = 8
+"""Requests that a walk looks at next in a lane whose head is not to be had."""
+MOST_AT_ONCE = 16
+"""Lanes that a request enters or leaves by one statement with everything else."""
 FEW = 256
 """Lanes whose bounds are sorted for a walk; of more, the sorted list of all is gone through."""
 
@@ -157,7 +160,7 @@ class Lanes:
 
     def enter(self, tx: Writing, request: str, rank: int, lanes: Collection[int]) -> None:
         """Put a request into its lanes."""
-        tx.run_many(_ENTER, [{"lane": lane, "rank": rank, "request": request} for lane in lanes])
+        _each(tx, _ENTER, request, rank, lanes)
         self._entered(lanes, rank)  # for the rest of this transaction; a bound that is too small does no harm
         tx.after_commit(lambda: self._entered(lanes, rank))  # again: others may have looked before it was visible
         for lane in lanes:
@@ -170,7 +173,7 @@ class Lanes:
 
     def leave(self, tx: Writing, request: str, rank: int, lanes: Collection[int]) -> None:
         """Take a request out of its lanes; bounds stay valid by themselves."""
-        tx.run_many(_LEAVE, [{"lane": lane, "rank": rank, "request": request} for lane in lanes])
+        _each(tx, _LEAVE, request, rank, lanes)
 
     def _bounds(self, lanes: AbstractSet[int]) -> Iterator[tuple[int, int]]:
         """The bounds of some lanes in order."""
@@ -213,3 +216,12 @@ class Lanes:
 
         tx.after_commit(remember)
         return list(found.values())
+
+
+def _each(tx: Writing, statement: Statement, request: str, rank: int, lanes: Collection[int]) -> None:
+    rows = [{"lane": lane, "rank": rank, "request": request} for lane in lanes]
+    if len(rows) > MOST_AT_ONCE:
+        tx.run_many(statement, rows)
+        return
+    for row in rows:
+        tx.later(statement, row)

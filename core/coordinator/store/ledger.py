@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.db import Reading, Row, Statement, Writing
 
@@ -26,6 +27,17 @@ class Posting:
     things: int = 0
 
 
+class Standing(NamedTuple):
+    """What is asked about an account before it may ask for more. Kudos in hundredths."""
+
+    turn: int
+    balance: int
+    waiting: int
+    """Pictures of it that wait."""
+    maintenance: bool
+    """Nobody may ask for anything just now."""
+
+
 _EVENT = Statement(
     "INSERT INTO ledger_events (key, kind, at, model, things) VALUES (:key, :kind, :at, :model, :things) "
     "ON CONFLICT (key) DO NOTHING RETURNING id"
@@ -34,9 +46,30 @@ _POSTING = Statement(
     "INSERT INTO ledger_postings (event_id, account, kind, amount, things) "
     "VALUES (:event_id, :account, :kind, :amount, :things)"
 )
-_BALANCE = Statement(
-    "SELECT coalesce((SELECT sum(amount) FROM ledger_folds WHERE account = :account), 0) "
-    "+ coalesce((SELECT sum(amount) FROM ledger_postings WHERE account = :account AND NOT folded), 0)"
+_NEW_EVENT = (
+    "INSERT INTO ledger_events (key, kind, at, model, things) VALUES (:key, :kind, :at, :model, :things) RETURNING id"
+)
+_POST = Statement(
+    "INSERT INTO ledger_postings (event_id, account, kind, amount, things) "
+    "SELECT new_event.id, side.account, side.kind, side.amount, side.things FROM new_event, unnest("
+    "CAST(:accounts AS bigint[]), CAST(:kinds AS varchar[]), CAST(:amounts AS bigint[]), CAST(:all_things AS bigint[])"
+    ") AS side (account, kind, amount, things)",
+    first=("new_event", _NEW_EVENT),
+)
+BALANCE = (
+    "coalesce((SELECT sum(amount) FROM ledger_folds WHERE account = {0}), 0) "
+    "+ coalesce((SELECT sum(amount) FROM ledger_postings WHERE account = {0} AND NOT folded), 0)"
+)
+"""The balance of an account, as part of a SELECT."""
+_BALANCE = Statement("SELECT " + BALANCE.format(":account"))
+_STANDING = Statement(
+    f"SELECT u.turn, {BALANCE.format(':account')}, "  # noqa: S608  # fixed text
+    "coalesce((SELECT sum(waiting) FROM requests WHERE user_id = :user_id AND waiting > 0), 0), "
+    "coalesce((SELECT \"on\" FROM modes WHERE name = 'maintenance'), false) FROM users u WHERE u.id = :user_id"
+)
+_STANDING_IN_POOL = Statement(
+    "SELECT 0, 0, coalesce((SELECT sum(waiting) FROM requests WHERE pool = :pool AND user_id = :user_id "
+    "AND waiting > 0), 0), coalesce((SELECT \"on\" FROM modes WHERE name = 'maintenance'), false)"
 )
 _BY_KIND = Statement(
     "SELECT kind, sum(amount), sum(things), sum(times) FROM ("
@@ -44,7 +77,8 @@ _BY_KIND = Statement(
     "SELECT kind, amount, things, 1 AS times FROM ledger_postings WHERE account = :account AND NOT folded"
     ") AS parts GROUP BY kind"
 )
-_LOCK = Statement("SELECT id FROM users WHERE id = :id FOR NO KEY UPDATE")
+_LOCK = Statement("UPDATE users SET turn = turn + 1 WHERE id = :id")
+_UNTOUCHED = Statement("UPDATE users SET turn = turn + 1 WHERE id = :id AND turn = :turn")
 _TAKE = Statement(
     "UPDATE ledger_postings SET folded = true WHERE id IN "
     "(SELECT id FROM ledger_postings WHERE NOT folded LIMIT :limit) RETURNING account, kind, amount, things"
@@ -94,6 +128,39 @@ def append(
     return True
 
 
+def post(tx: Writing, *, key: str, kind: str, at: float, postings: Iterable[Posting], model: str | None = None) -> None:
+    """Write an event whose key is new; if it is not, the transaction is run again."""
+    if not tx.postgres:
+        append(tx, key=key, kind=kind, at=at, postings=postings, model=model)
+        return
+    sides = list(postings)
+    event = {"key": key, "kind": kind, "at": at, "model": model}
+    columns = {
+        "accounts": [p.account for p in sides],
+        "kinds": [p.kind for p in sides],
+        "amounts": [p.amount for p in sides],
+        "all_things": [p.things for p in sides],
+    }
+    tx.later(_POST, {**event, **columns, "things": max(columns["all_things"], default=0)})
+
+
+def standing(tx: Reading, *, user_id: int, account: int) -> Standing | None:
+    """Where a user stands; None = there is no such user."""
+    row = tx.one(_STANDING, {"user_id": user_id, "account": account})
+    return None if row is None else Standing(row[0], int(row[1]), int(row[2]), bool(row[3]))
+
+
+def standing_in_pool(tx: Reading, *, user_id: int, pool: str) -> Standing:
+    """The same for the account that everybody shares: only what waits for the same models is counted."""
+    row = tx.one(_STANDING_IN_POOL, {"user_id": user_id, "pool": pool}) or (0, 0, 0, False)
+    return Standing(0, 0, int(row[2]), bool(row[3]))
+
+
+def make_sure(tx: Writing, user_id: int, turn: int) -> None:
+    """Let this transaction stand only if nobody spent from this user since `turn` was read; see `lock`."""
+    tx.guard(_UNTOUCHED, {"id": user_id, "turn": turn})
+
+
 def balance(tx: Reading, account: int) -> int:
     """Exact balance of an account."""
     return int(tx.value(_BALANCE, {"account": account}))
@@ -102,7 +169,7 @@ def balance(tx: Reading, account: int) -> int:
 def lock(tx: Writing, user_id: int) -> None:
     """Let nobody else spend from this user until the transaction ends. SQLite has one writer anyway."""
     if tx.postgres:
-        tx.one(_LOCK, {"id": user_id})
+        tx.run(_LOCK, {"id": user_id})
 
 
 def by_kind(tx: Reading, account: int) -> dict[str, tuple[int, int, int]]:

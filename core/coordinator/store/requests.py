@@ -58,6 +58,30 @@ class RequestRow(NamedTuple):
     origin: str
 
 
+class ViewRow(NamedTuple):
+    """What of a request its requester is told."""
+
+    id: str
+    user_id: int
+    rank: int
+    lanes: str
+    waiting: int
+    processing: int
+    finished: int
+    restarted: int
+    faulted: bool
+    things: int
+    width: int
+    height: int
+    prompt: str
+    workers: str
+    deny: bool
+    consumed: int
+    tax: int
+    shared: bool
+    r2: bool
+
+
 FIELDS = (*RequestRow._fields, "kind", "pool", "ip", "agent", "proxied_account")
 _COLUMNS = ", ".join(RequestRow._fields)
 _ADD = Statement(
@@ -72,13 +96,9 @@ _GET_LOCKED = Statement(f"SELECT {_COLUMNS} FROM requests WHERE id = :id FOR UPD
 _OF_USER = Statement(
     "SELECT rank, id, lanes FROM requests WHERE user_id = :user_id AND waiting > 0 ORDER BY rank LIMIT :limit"
 )
-_WAITING = Statement("SELECT coalesce(sum(waiting), 0) FROM requests WHERE user_id = :user_id AND waiting > 0")
-_WAITING_POOL = Statement(
-    "SELECT coalesce(sum(waiting), 0) FROM requests WHERE pool = :pool AND user_id = :user_id AND waiting > 0"
-)
 _HANDED = Statement(
     "UPDATE requests SET waiting = waiting - :taken, processing = processing + :taken, handed = :handed, redo = :redo, "
-    "expires_at = :expires_at WHERE id = :id"
+    "expires_at = :expires_at WHERE id = :id AND waiting = :waiting AND handed = :before AND redo = :redo_before"
 )
 _FINISHED = Statement(
     "UPDATE requests SET processing = processing - 1, finished = finished + 1, consumed = consumed + :paid, "
@@ -107,7 +127,7 @@ def _row(row: Row | None) -> RequestRow | None:
 
 def add(tx: Writing, values: Mapping[str, Any]) -> None:
     """Write a new request; `values` has all of FIELDS."""
-    tx.run(_ADD, values)
+    tx.later(_ADD, values)
 
 
 def get(tx: Reading, request_id: str) -> RequestRow | None:
@@ -121,8 +141,14 @@ def lock(tx: Writing, request_id: str) -> RequestRow | None:
 
 
 def claim(tx: Writing, request_id: str) -> RequestRow | None:
-    """The same where pictures of it wait and nobody else is taking them just now."""
-    return _row(tx.one(_CLAIM_LOCKED if tx.postgres else _CLAIM, {"id": request_id}))
+    """The same where pictures of it wait and nobody else is taking them just now.
+
+    Where nothing is locked, only this process keeps its hands off; `handed` makes sure of the others.
+    """
+    if not tx.reserve(request_id):
+        return None
+    locked = tx.postgres and not tx.optimistic
+    return _row(tx.one(_CLAIM_LOCKED if locked else _CLAIM, {"id": request_id}))
 
 
 def waiting_of(tx: Reading, user_id: int, limit: int) -> list[Row]:
@@ -130,24 +156,16 @@ def waiting_of(tx: Reading, user_id: int, limit: int) -> list[Row]:
     return tx.all(_OF_USER, {"user_id": user_id, "limit": limit})
 
 
-def waiting_pictures(tx: Reading, user_id: int, pool: str | None = None) -> int:
-    """How many pictures of a user wait; only those that ask for the same models where `pool` is given."""
-    if pool is None:
-        return int(tx.value(_WAITING, {"user_id": user_id}))
-    return int(tx.value(_WAITING_POOL, {"user_id": user_id, "pool": pool}))
-
-
-def handed(tx: Writing, request_id: str, *, taken: int, handed: int, redo: str, expires_at: float) -> None:
-    """Pictures were given to a worker."""
-    tx.run(
-        _HANDED,
-        {"id": request_id, "taken": taken, "handed": handed, "redo": redo, "expires_at": expires_at},
-    )
+def handed(tx: Writing, row: RequestRow, *, taken: int, handed: int, redo: str, expires_at: float) -> None:
+    """Pictures of a claimed request were given to a worker; run again where somebody else was quicker."""
+    seen = {"id": row.id, "waiting": row.waiting, "before": row.handed, "redo_before": row.redo}
+    tx.later(_HANDED, {**seen, "taken": taken, "handed": handed, "redo": redo, "expires_at": expires_at}, must=True)
 
 
 def finished(tx: Writing, request_id: str, *, paid: int, from_hold: int, expires_at: float) -> None:
     """A picture is there."""
-    tx.run(_FINISHED, {"id": request_id, "paid": paid, "from_hold": from_hold, "expires_at": expires_at})
+    values = {"id": request_id, "paid": paid, "from_hold": from_hold, "expires_at": expires_at}
+    tx.later(_FINISHED, values, must=True)
 
 
 def came_back(tx: Writing, request_id: str, values: Mapping[str, Any]) -> None:

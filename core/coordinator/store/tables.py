@@ -68,9 +68,11 @@ users = _table(
     _words("admin_comment"),
     _time("deleted_at", null=True),
     Column("passkey", String(64), nullable=True, index=True),
+    _number("turn"),
     sqlite_autoincrement=True,
 )
-"""Accounts. Row 0 is the anonymous one. `passkey` is the hash of what lets a service speak for its end users."""
+"""Accounts. Row 0 is the anonymous one. `passkey` is the hash of what lets a service speak for its end users; `turn`
+changes with everything that spends or counts what is the account's."""
 
 keys = _table(
     "keys",

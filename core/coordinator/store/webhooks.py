@@ -45,7 +45,7 @@ _ROTATE = Statement(
 
 def add(tx: Writing, values: Mapping[str, Any]) -> None:
     """Write down a delivery: id, address, key, origin, inline, body, created; due at once."""
-    tx.run(_ADD, values)
+    tx.later(_ADD, values)
 
 
 def claim(tx: Writing, *, now: float, until: float, limit: int) -> list[WebhookRow]:

@@ -42,11 +42,14 @@ class WorkerRow(NamedTuple):
     owner_flagged: bool
     owner_public: bool
     owner_contact: str
+    owner_waits: bool
+    """Something that the owner asked for waits."""
 
 
 _COLUMNS = ", ".join(f"w.{name}" for name in WorkerRow._fields if not name.startswith("owner_"))
 _SELECT = (
-    f"SELECT {_COLUMNS}, u.name, u.trusted, u.flagged, u.public_workers, u.contact "  # noqa: S608  # fixed text
+    f"SELECT {_COLUMNS}, u.name, u.trusted, u.flagged, u.public_workers, u.contact, "  # noqa: S608  # fixed text
+    "EXISTS (SELECT 1 FROM requests r WHERE r.user_id = w.user_id AND r.waiting > 0) "
     "FROM workers w JOIN users u ON u.id = w.user_id "
 )
 _BY_ID = Statement(_SELECT + "WHERE w.id = :id")
@@ -118,7 +121,7 @@ def check_in(tx: Writing, values: Mapping[str, Any]) -> None:
 
 def delivered(tx: Writing, worker_id: str, *, samples: str, things: int, kudos: int) -> None:
     """Count a finished job."""
-    tx.run(_DELIVERED, {"id": worker_id, "samples": samples, "things": things, "kudos": kudos})
+    tx.later(_DELIVERED, {"id": worker_id, "samples": samples, "things": things, "kudos": kudos})
 
 
 def aborted(tx: Writing, worker_id: str, now: float) -> int:

@@ -242,6 +242,10 @@ class Machine(RuleBasedStateMachine):
             except UserError:
                 return
 
+    @rule(locking=st.booleans())
+    def lose_races(self, *, locking: bool) -> None:
+        self.horde.hot = self.horde.db.write if locking else self.horde.db.optimistic
+
     def _balances(self) -> list[float]:
         return [self.run(self.horde.balance(user)) for user in self.people]
 
