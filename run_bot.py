@@ -97,9 +97,11 @@ async def _bots(settings: Settings, url: str, stop: asyncio.Event, say: str | No
 
 def _run(settings: Settings, *parts: str, say: str | None = None, bar: "StartBar | None" = None) -> None:
     from core import log
+    from core.coordinator.loop import new_loop
 
     log.configure(level=settings.general.log_level, style=settings.general.log_style)
-    raise typer.Exit(asyncio.run(household(settings, *parts, say=say, bar=bar)))
+    with asyncio.Runner(loop_factory=new_loop if parts == ("coordinator",) else None) as runner:
+        raise typer.Exit(runner.run(household(settings, *parts, say=say, bar=bar)))
 
 
 @app.command()

@@ -64,6 +64,10 @@ class Answer(Wire):
         """The JSON object to send."""
         return self.model_dump(mode="json", by_alias=True)
 
+    def wire_bytes(self) -> bytes:
+        """The same as it goes over the wire."""
+        return self.model_dump_json(by_alias=True).encode()
+
 
 class Sparse(Answer):
     """A response body (or a part of one) that leaves out what is null."""

@@ -38,7 +38,7 @@ def hash_key(secret: bytes, key: str) -> str:
     Keys are random, so a fast hash suffices; and since only hashes meet the database's index, how long a lookup
     takes says nothing about keys that exist.
     """
-    return hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(secret, key.encode(), "sha256").hex()
 
 
 def webhook_secret(secret: bytes, key_hash: str, version: int) -> str:

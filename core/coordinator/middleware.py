@@ -6,7 +6,9 @@ in the log and in the header, and nothing about the inside in the body.
 
 from __future__ import annotations
 
+import itertools
 import json
+import logging
 import time
 from collections.abc import Mapping
 from secrets import token_hex
@@ -32,6 +34,10 @@ from core.errors import (
 )
 
 _log = log.get(__name__)
+_level = logging.getLogger(__name__)
+_PROCESS = token_hex(4)
+_numbers = itertools.count(1)
+"""Together they name every call of every process."""
 
 REQUEST_ID = "X-Request-Id"
 _ADDED: web.RequestKey[dict[str, str]] = web.RequestKey("added headers", dict[str, str])
@@ -78,11 +84,12 @@ def frame(rates: Rates, *, version: str) -> Middleware:
 
     @web.middleware
     async def framed(request: web.Request, handler: Handler) -> web.StreamResponse:
-        name, began = token_hex(8), time.monotonic()
+        name, began = f"{_PROCESS}{next(_numbers):08x}", time.monotonic()
         headers = {"Horde-Node": f"{_node(request)}:{version}", REQUEST_ID: name}
         request[_ADDED] = headers
-        with structlog.contextvars.bound_contextvars(request_id=name):
-            response = await _answered(request, handler, rates, headers)
+        structlog.contextvars.bind_contextvars(request_id=name)  # each connection has a context of its own
+        response = await _answered(request, handler, rates, headers)
+        if _level.isEnabledFor(logging.DEBUG):
             _log.debug(
                 "answered",
                 method=request.method,
@@ -90,7 +97,7 @@ def frame(rates: Rates, *, version: str) -> Middleware:
                 status=response.status,
                 milliseconds=round((time.monotonic() - began) * 1000, 1),
             )
-            return response
+        return response
 
     return framed
 

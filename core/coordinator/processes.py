@@ -16,6 +16,7 @@ from typing import Any
 
 from core import log
 from core.coordinator.app import bind, near_address, serve
+from core.coordinator.loop import new_loop
 from core.errors import ConfigError, LargesseError
 from core.settings import Settings
 
@@ -158,7 +159,8 @@ def _child(settings: Settings, listening: socket.socket, says: Any) -> None:  # 
     """The whole life of one process, as multiprocessing starts it."""
     log.configure(level=settings.general.log_level, style=settings.general.log_style)
     try:
-        asyncio.run(_serve_for_parent(settings, listening, says))
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(_serve_for_parent(settings, listening, says))
     except LargesseError as error:
         says.send(str(error))
 

@@ -13,20 +13,29 @@ from core.coordinator.blobs.signer import Access
 from core.errors import InvalidRequest, NotFound
 
 _PIECE = 1 << 16
+_SMALL = 1 << 18
+"""Bytes of a picture up to which it is read whole."""
+_CONDITIONS = frozenset({"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"})
 
 
 async def get(call: Call) -> web.StreamResponse:
     """The picture, whole or a range of it; may be kept by the asker as long as the address is valid."""
     blobs = _disk(call)
     key, left = _opened(call, blobs, Access.GET)
-    if not await blobs.exists(key):
-        raise NotFound("This picture is not there (any more).", code="PictureNotFound")
     headers = {
         "Content-Type": "image/webp",
         "Cache-Control": f"private, max-age={left}, immutable",
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
-    return web.FileResponse(blobs.path(key), headers=headers)
+    try:
+        about = blobs.path(key).stat()
+    except FileNotFoundError:
+        raise NotFound("This picture is not there (any more).", code="PictureNotFound") from None
+    if about.st_size > _SMALL or not _CONDITIONS.isdisjoint(call.request.headers):
+        return web.FileResponse(blobs.path(key), headers=headers)
+    answer = web.Response(body=await blobs.read(key), headers={**headers, "Accept-Ranges": "bytes"})
+    answer.last_modified, answer.etag = about.st_mtime, f"{about.st_mtime_ns:x}-{about.st_size:x}"
+    return answer
 
 
 async def put(call: Call) -> web.Response:

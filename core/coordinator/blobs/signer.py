@@ -47,4 +47,4 @@ class Signer:
 
     def _sign(self, access: Access, key: str, expires: int) -> str:
         text = f"{access}\n{key}\n{expires}".encode()
-        return hmac.new(self._key, text, hashlib.sha256).hexdigest()
+        return hmac.digest(self._key, text, "sha256").hex()
