@@ -17,12 +17,12 @@ help: ## this list
 $(VENV)/run.stamp: pyproject.toml constraints.txt
 	@test -x $(PY) || { echo "Creating $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing what it needs (once; a few minutes) ..."
-	@$(PIP) -e '.[console,coordinator,web,worker]'
+	@$(PIP) -e '.[console,coordinator,mastodon,web,worker]'
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp
 	@echo "Installing what the tests need (once) ..."
-	@$(PIP) -e '.[console,coordinator,web,worker,matrix,dev]'
+	@$(PIP) -e '.[console,coordinator,mastodon,web,worker,matrix,dev]'
 	@touch $@
 
 demo: $(VENV)/run.stamp ## a chat page in your browser; TERMINAL=1 a chat here; SAY="draw a cat" OUT=out one picture

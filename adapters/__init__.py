@@ -18,6 +18,7 @@ from core.errors import ConfigError
 PLATFORMS = {
     "console": "adapters.console.platform:Console",
     "matrix": "adapters.matrix.platform:Matrix",
+    "mastodon": "adapters.mastodon.platform:Mastodon",
     "web": "adapters.web.platform:Web",
 }
 """Name of a platform → `module:class`; the class takes that platform's settings as keyword arguments."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
@@ -69,3 +69,36 @@ class Matrix(Platform):
         default=3600, ge=60, description="Seconds; what is older when the bot first sees it is not answered."
     )
     device_name: str = Field(default="Largesse", max_length=100, description="Name of the bot's device in its account.")
+
+
+class Mastodon(Platform):
+    """The fediverse: one account on a server that speaks Mastodon's API (docs/mastodon.md)."""
+
+    instance: str = Field(default="", description="Address of the account's server, as in https://example.social.")
+    access_token: SecretStr = Field(
+        default=SecretStr(""), description="Access token of the account, with the rights read and write."
+    )
+    visibility: Literal["public", "unlisted", "private", "direct"] = Field(
+        default="unlisted", description="Widest visibility of an answer; never wider than what it answers."
+    )
+    public_posts_per_hour: int = Field(
+        default=1, ge=0, le=60, description="Public answers in an hour; those beyond are unlisted."
+    )
+    quotes: Literal["public", "followers", "nobody"] = Field(
+        default="nobody", description="Who may quote the bot's posts, where the server knows quotes."
+    )
+    language: str = Field(default="en", max_length=10, description="Language of what the bot says, as a code.")
+    content_warning: str = Field(
+        default="",
+        max_length=100,
+        description="Put before every picture, where the server's rules ask for it; empty = none.",
+    )
+    operator: str = Field(
+        default="", max_length=255, description="How people reach you; shown in the bot's profile, empty = not."
+    )
+    source: str = Field(
+        default="", max_length=255, description="Address of the bot's source code; shown in its profile, empty = not."
+    )
+    privacy: str = Field(
+        default="", max_length=255, description="Address of what you keep of people; shown in its profile, empty = not."
+    )

@@ -18,6 +18,8 @@ import aiohttp
 from pydantic import SecretStr
 
 from adapters.console.platform import Console
+from adapters.mastodon.ear import CURSOR, Pace
+from adapters.mastodon.platform import Mastodon
 from adapters.matrix.platform import Matrix
 from adapters.web.platform import Web
 from core.chat.command import Repertoire
@@ -25,9 +27,11 @@ from core.chat.forms import Form
 from core.chat.port import Limits, Port
 from core.chat.testing import FakePlatform
 from core.chat.types import Call, Place, Press, Reaction
+from core.platforms import Mastodon as MastodonSettings
 from tests.adapters.matrix.bot import joined
 from tests.adapters.matrix.bot import matrix as matrix_bot
 from tests.adapters.matrix.human import Human, human
+from tests.doubles.mastodon.server import TOKEN, Server
 from tests.doubles.synapse_server import synapse
 
 
@@ -217,9 +221,52 @@ async def matrix(folder: Path) -> AsyncIterator[Rig]:
         yield MatrixRig(port, recorder, person, room)
 
 
+QUICK = Pace(poll=0.05, calm=0.5, least=0.01, reconnect=0.05, media=0.01)
+"""A Mastodon account that looks often, since nobody else uses its server."""
+
+
+def fediverse(server: Server, folder: Path, **settings: Any) -> Mastodon:
+    """An account of the bot's on this server, with the settings' defaults."""
+    section = MastodonSettings(instance=server.base, access_token=SecretStr(TOKEN), **settings)
+    chosen = {key: getattr(section, key) for key in MastodonSettings.model_fields if key != "enabled"}
+    return Mastodon(**chosen, data_dir=folder, pace=QUICK)
+
+
+class FediverseRig:
+    """A server of the fediverse on which somebody writes to the bot's account directly."""
+
+    def __init__(self, port: Mastodon, recorder: Recorder, server: Server) -> None:
+        self.port = port
+        self._recorder, self._server = recorder, server
+        first = server.say("ann", "@largesse hello", visibility="direct")
+        self.place = Place("mastodon", port._server.acct, private=True, thread=f"{first.id}/ann")
+
+    async def hear(self, sentence: str) -> Call:
+        self._server.say("ann", f"@largesse {sentence}", visibility="direct")
+        while True:
+            event = await self._recorder.events.get()
+            assert isinstance(event, Call)
+            if event.text != "hello":
+                return event
+
+    def standing(self) -> list[str]:
+        return [each.text.removeprefix("@ann").strip() for each in self._server.said]
+
+
+@asynccontextmanager
+async def mastodon(folder: Path) -> AsyncIterator[Rig]:
+    async with Server().listening() as server:
+        port = fediverse(server, folder)
+        async with listening(port) as recorder:
+            while not server.streams or await port._notes.mark(CURSOR) is None:  # noqa: ASYNC110  # over HTTP
+                await asyncio.sleep(0.01)
+            yield FediverseRig(port, recorder, server)
+
+
 RIGS: dict[str, Callable[[Path], AbstractAsyncContextManager[Rig]]] = {
     "fake": fake,
     "console": console,
     "matrix": matrix,
     "web": web,
+    "mastodon": mastodon,
 }

@@ -44,8 +44,8 @@ SENTENCES = [
     ("a lighthouse --steps 30", {"prompt": "a lighthouse", "steps": 30}),
     ("Žluťoučký kůň 🐎 пьёт 水", {"prompt": "Žluťoučký kůň 🐎 пьёт 水"}),
     (
-        "a <b>sign</b> & *stars* _under_ `score` @nobody #tag",
-        {"prompt": "a <b>sign</b> & *stars* _under_ `score` @nobody #tag"},
+        "a <b>sign</b> #tag & *stars* _under_ `score` @nobody",
+        {"prompt": "a <b>sign</b> #tag & *stars* _under_ `score` @nobody"},
     ),
 ]
 POSTS = {

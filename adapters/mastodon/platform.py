@@ -1,0 +1,376 @@
+"""The port of the fediverse: one account on one instance, its answers, and what keeps them from being said twice.
+
+Each status is written down in `notes` before it is sent and again when it stands, and carries an Idempotency-Key made
+of its outbox key. Instances forget such keys after an hour or ignore them: `find` looks at the bot's own statuses too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import cast
+
+from mastodon import Mastodon as Api
+from mastodon.return_types import MediaAttachment
+from mastodon.types_base import IdType
+from pydantic import SecretStr
+
+from adapters.mastodon import manners, read, show, words
+from adapters.mastodon.budget import Kind
+from adapters.mastodon.ear import Ear, Pace
+from adapters.mastodon.notes import Notes
+from adapters.mastodon.read import NAME, Thread
+from adapters.mastodon.server import Entity, Gone, NoSuchCall, Server
+from adapters.mastodon.stream import Stream
+from core import log
+from core.chat.port import Dispatching, Limits, SendFailed, SendRefused
+from core.chat.types import MessageRef, Person, Picture, Place, Post, Sent
+from core.errors import ConfigError, StorageFull
+
+PROGRESS, PROGRESS_EVERY = "progress|", 30.0
+"""A progress message is written only when somebody has waited this many seconds, and edited no faster."""
+KEPT_POSTS = 100
+"""Statuses of a window that are left for answers: progress is not shown when there are fewer."""
+KEPT_UPLOADS = 10
+"""Likewise of uploads: several pictures become one grid when there are fewer."""
+OWN, HOUR = 40, 3600.0
+
+logger = log.get(__name__)
+
+
+class Mastodon:
+    """A bot account as a platform.
+
+    Args:
+        instance: address of its instance, as in https://example.social.
+        access_token: of the account, with the rights read and write.
+        visibility: the widest that an answer gets.
+        public_posts_per_hour: answers beyond that many are unlisted.
+        quotes: who may quote its statuses.
+        language: of what it says, as in en.
+        content_warning: put before every picture; empty = none.
+        operator: how people reach whoever runs it; shown in its profile.
+        source: address of its source code; likewise.
+        privacy: address of what is kept of people; shown in its profile.
+        data_dir: the folder `mastodon` in it keeps what must survive a restart.
+        pace: how often it looks; the tests' is faster.
+    """
+
+    def __init__(
+        self,
+        *,
+        instance: str,
+        access_token: SecretStr,
+        visibility: str,
+        public_posts_per_hour: int,
+        quotes: str,
+        language: str,
+        content_warning: str,
+        operator: str,
+        source: str,
+        privacy: str,
+        data_dir: Path,
+        pace: Pace | None = None,
+    ) -> None:
+        token = access_token.get_secret_value()
+        if not instance.startswith(("https://", "http://")) or not token:
+            raise ConfigError("mastodon.instance and mastodon.access_token: both are needed (see docs/mastodon.md).")
+        self._terms = show.Terms(visibility, content_warning, language, quotes)
+        self._public_posts = public_posts_per_hour
+        self._profile = (("Operator", operator), ("Source", source), ("Privacy", privacy))
+        self._pace = pace or Pace()
+        try:
+            self._notes = Notes(data_dir / NAME / "notes.db")
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigError(f"{data_dir / NAME} cannot be used: {error}.") from error
+        self._server = Server(instance.rstrip("/"), token)
+        self._stream = Stream(token, first_pause=self._pace.reconnect)
+        self._ear = Ear(self, self._server, self._notes, self._stream, self._pace)
+        self._connecting = asyncio.Lock()
+        self._can_edit = True
+
+    @property
+    def name(self) -> str:
+        """The platform's name."""
+        return NAME
+
+    @property
+    def limits(self) -> Limits:
+        """What the instance says of itself; Mastodon's own until it is connected."""
+        there = self._server.instance
+        return Limits(
+            max_text=max(there.max_text // 2, there.max_text - show.ROOM),
+            max_pictures=there.max_pictures,
+            max_alt=there.max_alt,
+            max_bytes=there.max_bytes,
+            mimes=there.mimes,
+            can_whisper=True,
+            has_threads=True,
+            edit_interval=PROGRESS_EVERY,
+        )
+
+    async def run(self, dispatch: Dispatching) -> None:
+        """Listen until cancelled.
+
+        Raises:
+            Revoked: the token is not accepted (any more).
+            SendFailed: the instance cannot be reached at the start.
+        """
+        await self._server.connect()
+        logger.info("connected", platform=NAME, account=self._server.acct)
+        await manners.keep_profile(self._server, self._profile)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._stream.run(self._addresses, self._ear.heard))
+                group.create_task(self._tidy())
+                group.create_task(self._ear.listen(dispatch))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            self._server.rest()
+
+    async def send(self, place: Place, post: Post, *, key: str) -> Sent:
+        """Write a status that answers the place's thread; a progress message only takes a note, see `edit`."""
+        thread = Thread.of(place, post.reply_to)
+        if post.progress:
+            return Sent(MessageRef(NAME, place.id, f"{PROGRESS}{thread}|{key}"))
+        return await self._say(place.id, thread, post, key, whisper=False)
+
+    async def whisper(self, person: Person, place: Place, post: Post, *, key: str) -> Sent:
+        """Answer with a status that only the person sees."""
+        thread = Thread.of(place, post.reply_to)
+        return await self._say(place.id, Thread(thread.status, person.name or thread.acct), post, key, whisper=True)
+
+    async def find(self, place: Place, key: str) -> Sent | None:
+        """Look into the notes, and where they know only of a try, at the thread and the bot's newest statuses."""
+        await self._ready()
+        written = await self._notes.written(key)
+        if written is None or written.status == "":
+            return None
+        if written.status is None:
+            for status in await self._own(written.thread):
+                if _print(status) == written.print and not await self._notes.is_ours(read.id_of(status)):
+                    await self._notes.end(key, read.id_of(status))
+                    return _sent(place.id, read.id_of(status))
+            return None
+        return _sent(place.id, written.status)
+
+    async def edit(self, ref: MessageRef, post: Post) -> None:
+        """Replace what a status says; a progress message is written now, where there is room for it."""
+        await self._ready()
+        if ref.message.startswith(PROGRESS):
+            await self._progress(ref, post)
+            return
+        status = await self._server.status(ref.message)
+        mentions = cast("list[Entity]", status.get("mentions") or [])
+        acct = str(mentions[0].get("acct")) if mentions else ""
+        draft = self._draft(post, status, acct, whisper=False)
+        media = [await self._upload(each) for each in draft.pictures]
+        await self._replace(ref.message, draft, media)
+
+    async def react(self, ref: MessageRef, emoji: str) -> None:
+        """The API has no emoji for statuses; see `limits`."""
+        raise SendRefused(f"There is no way to put {emoji} to {ref.message}.")
+
+    async def delete(self, ref: MessageRef) -> None:
+        """Delete a status of the bot's; a progress message that became the answer stays."""
+        status = ref.message
+        if status.startswith(PROGRESS):
+            written = await self._notes.written(status.rpartition("|")[2])
+            if written is None or not written.status:
+                return
+            status = written.status
+        with suppress(Gone):
+            await self._server.call(Kind.DELETE, lambda api: api.status_delete(status))
+        await self._notes.drop(status)
+
+    async def _say(self, home: str, thread: Thread, post: Post, key: str, *, whisper: bool) -> Sent:
+        """Write a status once.
+
+        Raises:
+            SendRefused: what it answers is gone or asks for something else by now.
+        """
+        await self._ready()
+        event = key.partition("/")[0]
+        known = await self._notes.written(key)
+        if known is not None and known.status is not None:
+            if not known.status:
+                raise SendRefused("That was said, and deleted.")
+            return _sent(home, known.status)
+        request = await self._request(thread.status, event)
+        draft = self._draft(post, request, thread.acct or str(read.author(request).get("acct")), whisper=whisper)
+        if draft.visibility == "public" and await self._notes.public_since(time.time() - HOUR) >= self._public_posts:
+            draft = show.unlisted(draft)
+        if len(draft.pictures) > 1 and self._server.budget.left(Kind.MEDIA) < len(draft.pictures) + KEPT_UPLOADS:
+            draft = await asyncio.to_thread(show.in_grid, draft, self._server.instance)
+        known = await self._notes.begin(key, thread=thread.status, print=draft.print, visibility=draft.visibility)
+        media = await self._media(key, draft.pictures, known.media)
+        status = await self._write(key, event, thread.status, draft, media, whisper=whisper)
+        await self._notes.end(key, status)
+        if await self._notes.stale(thread.status, event):
+            await self._notes.doom(event)
+            self._ear.doomed.set()
+        return _sent(home, status)
+
+    def _draft(self, post: Post, request: Entity, acct: str, *, whisper: bool) -> show.Draft:
+        return show.draft(post, request, acct, terms=self._terms, instance=self._server.instance, whisper=whisper)
+
+    async def _request(self, status: str, event: str) -> Entity:
+        """What is answered, as it is now: people delete and edit while the bot draws.
+
+        Raises:
+            SendRefused: it is gone, or asks for something else.
+        """
+        try:
+            request = self._ear.fresh(status) or await self._server.status(status)
+        except Gone:
+            await self._ear.withdrawn(status)
+            raise
+        await self._ear.edited(request)
+        if await self._notes.stale(status, event):
+            raise SendRefused("The request was taken away or changed.")
+        return request
+
+    async def _write(
+        self,
+        key: str,
+        event: str,
+        thread: str,
+        draft: show.Draft,
+        media: Sequence[IdType | MediaAttachment],
+        *,
+        whisper: bool,
+    ) -> str:
+        """Put it into the progress message, where there is one, else write a new status; its id."""
+        progress = None if whisper else await self._notes.written(f"{event}/progress")
+        if progress is not None and progress.status:
+            try:
+                await self._replace(progress.status, draft, media)
+            except (Gone, NoSuchCall) as error:
+                self._can_edit = self._can_edit and isinstance(error, Gone)
+            else:
+                await self._notes.move(progress.key, key)
+                return progress.status
+        return await self._post(key, thread, draft, media)
+
+    async def _post(self, key: str, thread: str, draft: show.Draft, media: Sequence[IdType | MediaAttachment]) -> str:
+        terms = self._terms
+
+        def work(api: Api) -> object:
+            return api.status_post(
+                draft.text,
+                in_reply_to_id=thread,
+                media_ids=list(media) or None,
+                sensitive=draft.sensitive,
+                visibility=draft.visibility,
+                spoiler_text=draft.warning or None,
+                language=terms.language or None,
+                idempotency_key=sha256(key.encode()).hexdigest(),
+                quote_approval_policy=terms.quotes,
+            )
+
+        return read.id_of(cast("Entity", await self._server.call(Kind.POST, work)))
+
+    async def _replace(self, status: str, draft: show.Draft, media: Sequence[IdType | MediaAttachment]) -> None:
+        def work(api: Api) -> object:
+            return api.status_update(
+                status, draft.text, spoiler_text=draft.warning, sensitive=draft.sensitive, media_ids=list(media) or None
+            )
+
+        await self._server.call(Kind.POST, work)
+
+    async def _media(self, key: str, pictures: tuple[Picture, ...], kept: Mapping[str, str]) -> list[str]:
+        """Upload what a former try has not uploaded already; ids in the order of the pictures."""
+        media = dict(kept)
+        found: list[str] = []
+        for picture in pictures:
+            name = sha256((picture.data or b"") + picture.alt.encode()).hexdigest()
+            if name in media:
+                try:
+                    await self._server.processed(media[name], first_look=self._pace.media)
+                except SendRefused:
+                    del media[name]
+            if name not in media:
+                media[name], ready = await self._server.upload(picture)
+                await self._notes.keep_media(key, media)
+                if not ready:
+                    await self._server.processed(media[name], first_look=self._pace.media)
+            found.append(media[name])
+        return found
+
+    async def _upload(self, picture: Picture) -> str:
+        media, ready = await self._server.upload(picture)
+        if not ready:
+            await self._server.processed(media, first_look=self._pace.media)
+        return media
+
+    async def _progress(self, ref: MessageRef, post: Post) -> None:
+        named, _, key = ref.message.removeprefix(PROGRESS).partition("|")
+        if not self._can_edit or self._server.budget.left(Kind.POST) < KEPT_POSTS:
+            return
+        thread = Thread.of(Place(NAME, ref.place, private=False, thread=named), None)
+        request = await self._request(thread.status, key.partition("/")[0])
+        draft = self._draft(post, request, thread.acct, whisper=False)
+        written = await self._notes.begin(key, thread=thread.status, print=draft.print, visibility=draft.visibility)
+        try:
+            if written.status:
+                await self._replace(written.status, draft, [])
+            else:
+                await self._notes.end(key, await self._post(key, thread.status, draft, []))
+        except NoSuchCall:
+            self._can_edit = False
+
+    async def _own(self, thread: str) -> list[Entity]:
+        """The bot's own answers to a status, as far as the instance shows them."""
+        me = str(self._server.me.get("id"))
+        try:
+            around: Entity = await self._server.call(Kind.CALL, lambda api: api.status_context(thread))
+        except SendRefused:  # the request is gone, or the instance has no such call
+            around = {}
+        newest: list[Entity] = await self._server.call(Kind.CALL, lambda api: api.account_statuses(me, limit=OWN))
+        found = [*cast("list[Entity]", around.get("descendants") or []), *newest]
+        return [
+            each for each in found if str(each.get("in_reply_to_id")) == thread and read.author(each).get("id") == me
+        ]
+
+    async def _tidy(self) -> None:
+        """Delete what shall be deleted, as fast as the instance allows."""
+        while True:
+            self._ear.doomed.clear()
+            for status in await self._notes.doomed():
+                await self._delete_patiently(status)
+            await self._ear.doomed.wait()
+
+    async def _delete_patiently(self, status: str) -> None:
+        while True:
+            try:
+                await self.delete(MessageRef(NAME, self._server.acct, status))
+            except SendRefused as error:
+                logger.warning("status_not_deleted", status=status, reason=str(error))
+            except (SendFailed, StorageFull) as error:
+                await asyncio.sleep(max(self._pace.poll, getattr(error, "retry_after", None) or 0.0))
+                continue
+            return
+
+    async def _ready(self) -> None:
+        """Connected once; answers of a former process may be said before `run` has begun."""
+        async with self._connecting:
+            if not self._server.me:
+                await self._server.connect()
+
+    def _addresses(self) -> tuple[str, str]:
+        return self._server.address, self._server.instance.streaming
+
+
+def _sent(home: str, status: str) -> Sent:
+    return Sent(MessageRef(NAME, home, status))
+
+
+def _print(status: Entity) -> str:
+    media = cast("list[Entity]", status.get("media_attachments") or [])
+    return show.print_of(words.plain(str(status.get("content") or "")), len(media))
