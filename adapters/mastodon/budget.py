@@ -52,6 +52,7 @@ def kind_of(method: str, path: str) -> Kind:
 
 @dataclass(slots=True)
 class _Window:
+    most: int
     left: int
     ends: float
     flying: int = 0
@@ -62,7 +63,7 @@ class Budget:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._windows = {kind: _Window(most, clock() + seconds) for kind, (most, seconds) in USUAL.items()}
+        self._windows = {kind: _Window(most, most, clock() + seconds) for kind, (most, seconds) in USUAL.items()}
 
     def take(self, kind: Kind) -> float:
         """Reserve a call; the seconds to wait before asking again, 0 where it may go out now."""
@@ -86,6 +87,7 @@ class Budget:
         window = self._windows[kind]
         try:
             left, reset = int(headers["X-RateLimit-Remaining"]), _seconds_until(headers)
+            window.most = int(headers.get("X-RateLimit-Limit", window.most))
         except (KeyError, ValueError, OverflowError):
             return
         ends = self._clock() + reset
@@ -107,8 +109,7 @@ class Budget:
     def _open(self, kind: Kind) -> _Window:
         window, now = self._windows[kind], self._clock()
         if window.ends <= now:
-            most, seconds = USUAL[kind]
-            window.left, window.ends = most - window.flying, now + seconds
+            window.left, window.ends = window.most - window.flying, now + USUAL[kind][1]
         return window
 
 

@@ -211,7 +211,8 @@ class Server:
 
     def _meant(self, error: Exception, kind: Kind) -> SendFailed | SendRefused:
         """What a failure means for whoever wants to say something."""
-        status = error.args[1] if isinstance(error, errors.MastodonAPIError) and len(error.args) > 1 else 0
+        told = error.args[1] if isinstance(error, errors.MastodonAPIError) and len(error.args) > 1 else 0
+        status = told if isinstance(told, int) else 0  # Mastodon.py also tells so of answers that are no JSON
         words = str(error.args[3] or "") if len(error.args) > 3 else ""
         match error:
             case errors.MastodonRatelimitError():
