@@ -12,13 +12,11 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from mastodon import Mastodon as Api
 
 from adapters.mastodon import manners, read, words
 from adapters.mastodon.budget import Kind
-from adapters.mastodon.fetch import fetch
 from adapters.mastodon.notes import Asked, Notes
 from adapters.mastodon.server import Entity, Gone, Revoked, Server
 from adapters.mastodon.stream import Stream
@@ -32,6 +30,8 @@ CURSOR = "last notification"
 FRESH, MOST_FRESH = 10.0, 200
 """Seconds for which a status that came in need not be asked for again, and how many are kept."""
 MOST_PICTURES = 4
+FORBIDDEN = "about:nobot"
+"""Stands for a picture whose author wants no bots: `Port.fetch` says so when a conversation needs it."""
 HOUR = 3600.0
 
 logger = log.get(__name__)
@@ -194,7 +194,8 @@ class Ear:
 
     async def _ask(self, dispatch: Dispatching, status: Entity, sentence: str, key: str) -> None:
         author = read.author(status)
-        pictures = () if words.is_word(sentence, dispatch.repertoire) else await self._pictures(status, author)
+        wanted = words.takes_picture(sentence, dispatch.repertoire)
+        pictures = await self._pictures(status, author) if wanted else []
         event = read.call(status, sentence, key=key, home=self._server.acct, pictures=pictures)
         who = event.person
         asked = Asked(read.id_of(status), key, sentence, who.id, who.name, private=event.place.private)
@@ -229,15 +230,10 @@ class Ear:
                 whose = read.author(other)
             except (Gone, ValueError):
                 return []
-            theirs = read.id_of(whose) not in {self._me, read.id_of(author)}
-            found = [] if theirs and manners.asks_not(whose) else read.attached(other)
-        return [await self._picture(each) for each in found[:MOST_PICTURES]]
-
-    async def _picture(self, media: Entity) -> Picture:
-        """One picture; without its bytes where it cannot be fetched, which the conversation then says."""
-        trusted = urlsplit(self._server.address).hostname or ""
-        data = await fetch(str(media["url"]), trusted=trusted)
-        return Picture(data, url=str(media["url"]), alt=str(media.get("description") or ""))
+            found = read.attached(other)
+            if found and read.id_of(whose) not in {self._me, read.id_of(author)} and manners.asks_not(whose):
+                return [Picture(url=FORBIDDEN)]
+        return [Picture(url=str(each["url"]), alt=str(each.get("description") or "")) for each in found[:MOST_PICTURES]]
 
     @property
     def _me(self) -> str:

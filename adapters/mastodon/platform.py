@@ -11,9 +11,11 @@ import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 from mastodon import Mastodon as Api
 from mastodon.return_types import MediaAttachment
@@ -22,7 +24,8 @@ from pydantic import SecretStr
 
 from adapters.mastodon import manners, read, show, words
 from adapters.mastodon.budget import Kind
-from adapters.mastodon.ear import Ear, Pace
+from adapters.mastodon.ear import FORBIDDEN, Ear, Pace
+from adapters.mastodon.fetch import fetch
 from adapters.mastodon.notes import Notes
 from adapters.mastodon.read import NAME, Thread
 from adapters.mastodon.server import Entity, Gone, NoSuchCall, Server
@@ -30,7 +33,7 @@ from adapters.mastodon.stream import Stream
 from core import log
 from core.chat.port import Dispatching, Limits, SendFailed, SendRefused
 from core.chat.types import MessageRef, Person, Picture, Place, Post, Sent
-from core.errors import ConfigError, StorageFull
+from core.errors import ConfigError, NotAllowed, NotFound, StorageFull
 
 PROGRESS, PROGRESS_EVERY = "progress|", 30.0
 """A progress message is written only when somebody has waited this many seconds, and edited no faster."""
@@ -159,6 +162,22 @@ class Mastodon:
                     return _sent(place.id, read.id_of(status))
             return None
         return _sent(place.id, written.status)
+
+    async def fetch(self, picture: Picture) -> Picture:
+        """The picture with its bytes.
+
+        Raises:
+            NotAllowed: whoever posted it wants no bots.
+            NotFound: it cannot be had.
+        """
+        if picture.data is not None or picture.url is None:
+            return picture
+        if picture.url == FORBIDDEN:
+            raise NotAllowed("Whoever posted that picture does not want bots to use it.")
+        data = await fetch(picture.url, trusted=urlsplit(self._server.address).hostname or "")
+        if data is None:
+            raise NotFound("I could not load that picture; please attach it to your message.")
+        return replace(picture, data=data)
 
     async def edit(self, ref: MessageRef, post: Post) -> None:
         """Replace what a status says; a progress message is written now, where there is room for it."""

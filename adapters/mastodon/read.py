@@ -94,7 +94,7 @@ def place(home: str, status: Entity, account: Entity) -> Place:
 
 
 def call(status: Entity, sentence: str, *, key: str, home: str, pictures: Sequence[Picture]) -> Call:
-    """The event of a status that asks for something."""
+    """The event of a status that asks for something; `home` as in `place`."""
     account = author(status)
     where = place(home, status, account)
     answered = status.get("in_reply_to_id")
@@ -106,7 +106,15 @@ def call(status: Entity, sentence: str, *, key: str, home: str, pictures: Sequen
         text=sentence,
         pictures=tuple(pictures),
         replied_to=MessageRef(NAME, home, str(answered)) if answered else None,
+        target=_answered(status),
     )
+
+
+def _answered(status: Entity) -> Person | None:
+    """Who wrote what a status answers, where it mentions them, as nearly all do."""
+    whose = str(status.get("in_reply_to_account_id") or "")
+    mentions = cast("Sequence[Entity]", status.get("mentions") or ())
+    return next((person(each) for each in mentions if str(each.get("id")) == whose), None)
 
 
 def withdrawal(status: str, *, key: str, who: Person, private: bool, home: str) -> Press:
@@ -128,11 +136,13 @@ def reaction(notification: Entity, *, bot: str, home: str) -> Reaction | None:
     if not emoji or not isinstance(status, dict):
         return None
     status, who = cast("Entity", status), person(author(notification))
-    if id_of(author(status)) != bot:
+    written_by = author(status)
+    if id_of(written_by) != bot:
         return None
     where = place(home, status, author(notification))
     name = f"{NAME}:{id_of(status)}:{who.id}:{emoji}"
-    return Reaction(name, emoji, added=True, person=who, place=where, target=MessageRef(NAME, home, id_of(status)))
+    target = MessageRef(NAME, home, id_of(status))
+    return Reaction(name, emoji, added=True, person=who, place=where, target=target, author=person(written_by))
 
 
 def _emoji(notification: Entity) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PageElement, Tag
 
-from core.chat.command import Repertoire
+from core.chat.command import OptionKind, Repertoire
 
 _MENTION, _HASHTAG, _END = "\ue000", "\ue001", "\ue002"
 """Private-use characters that mark what is a link to a person or a tag; people's own are removed first."""
@@ -72,13 +72,19 @@ def address(what: Said, repertoire: Repertoire, *, private: bool, reply: bool, t
     """
     if private or _begins(what.text, repertoire) or _SIGN.match(what.text) or (what.named and not reply):
         return what.text
-    word = _BUTTON_WORD.fullmatch(what.text)
-    meant = not _LETTERS.search(what.text) or (word is not None and repertoire.word(word["word"]) is not None)
-    return what.text if to_bot and what.text and meant else None
+    return what.text if to_bot and what.text and _presses(what.text, repertoire) else None
 
 
-def is_word(text: str, repertoire: Repertoire) -> bool:
-    """Whether it is the word of a button, or an emoji, rather than something to draw."""
+def takes_picture(text: str, repertoire: Repertoire) -> bool:
+    """Whether a sentence may be about a picture, rather than a command without one, a button's word or an emoji."""
+    first = _FIRST.match(text)
+    command = (repertoire.command(first[1]) if first else None) or repertoire.default
+    pictures = command is not None and any(each.kind is OptionKind.PICTURE for each in command.options)
+    return pictures and not _presses(text, repertoire)
+
+
+def _presses(text: str, repertoire: Repertoire) -> bool:
+    """Whether it is nothing but an emoji, or the word of a button."""
     word = _BUTTON_WORD.fullmatch(text)
     return not _LETTERS.search(text) or (word is not None and repertoire.word(word["word"]) is not None)
 

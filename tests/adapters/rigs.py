@@ -18,7 +18,6 @@ import aiohttp
 from pydantic import SecretStr
 
 from adapters.console.platform import Console
-from adapters.mastodon.ear import CURSOR, Pace
 from adapters.mastodon.platform import Mastodon
 from adapters.matrix.platform import Matrix
 from adapters.web.platform import Web
@@ -27,11 +26,11 @@ from core.chat.forms import Form
 from core.chat.port import Limits, Port
 from core.chat.testing import FakePlatform
 from core.chat.types import Call, Place, Press, Reaction
-from core.platforms import Mastodon as MastodonSettings
+from tests.adapters.mastodon import house as fediverse
 from tests.adapters.matrix.bot import joined
 from tests.adapters.matrix.bot import matrix as matrix_bot
 from tests.adapters.matrix.human import Human, human
-from tests.doubles.mastodon.server import TOKEN, Server
+from tests.doubles.mastodon.server import Server
 from tests.doubles.synapse_server import synapse
 
 
@@ -221,17 +220,6 @@ async def matrix(folder: Path) -> AsyncIterator[Rig]:
         yield MatrixRig(port, recorder, person, room)
 
 
-QUICK = Pace(poll=0.05, calm=0.5, least=0.01, reconnect=0.05, media=0.01)
-"""A Mastodon account that looks often, since nobody else uses its server."""
-
-
-def fediverse(server: Server, folder: Path, **settings: Any) -> Mastodon:
-    """An account of the bot's on this server, with the settings' defaults."""
-    section = MastodonSettings(instance=server.base, access_token=SecretStr(TOKEN), **settings)
-    chosen = {key: getattr(section, key) for key in MastodonSettings.model_fields if key != "enabled"}
-    return Mastodon(**chosen, data_dir=folder, pace=QUICK)
-
-
 class FediverseRig:
     """A server of the fediverse on which somebody writes to the bot's account directly."""
 
@@ -256,10 +244,9 @@ class FediverseRig:
 @asynccontextmanager
 async def mastodon(folder: Path) -> AsyncIterator[Rig]:
     async with Server().listening() as server:
-        port = fediverse(server, folder)
+        port = fediverse.account(server, folder)
         async with listening(port) as recorder:
-            while not server.streams or await port._notes.mark(CURSOR) is None:  # noqa: ASYNC110  # over HTTP
-                await asyncio.sleep(0.01)
+            await fediverse.began(port)
             yield FediverseRig(port, recorder, server)
 
 

@@ -34,6 +34,7 @@ PATIENCE = 20.0
 class Easel:
     """What the conversations draw, and what they saw."""
 
+    begun: list[str] = field(default_factory=list[str])
     sources: list[types.Picture] = field(default_factory=list[types.Picture])
     withdrawn: list[str] = field(default_factory=list[str])
     dry: asyncio.Event = field(default_factory=asyncio.Event)
@@ -59,6 +60,7 @@ async def draw(
         raise InvalidRequest("That cannot be drawn.")
     if picture:
         chat.house.sources.append(picture)
+    chat.house.begun.append(prompt)
     await chat.house.dry.wait()
     drawn = [types.Picture(webp(f"{prompt}{number}"), alt=f"{prompt}, number {number}") for number in range(n)]
     spiders = "spiders" if "spider" in prompt else None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters.mastodon.house import began, listening, until, webp
+from tests.adapters.mastodon.house import listening, until, webp
 from tests.doubles.mastodon.server import Server, Streaming
 from tests.doubles.mastodon.variants import GOTOSOCIAL, MASTODON, TAKAHE, VARIANTS, Variant
 
@@ -130,9 +130,7 @@ async def test_a_deleted_request_takes_its_answer_along(tmp_path: Path) -> None:
         await until(lambda: not server.said)
         bot.easel.dry.clear()
         asked = server.say("ann", "@largesse draw a dog")
-        await until(lambda: bot.easel.withdrawn)
-        await began(bot.port)
-        await asyncio.sleep(0.1)
+        await until(lambda: "a dog" in bot.easel.begun)
         server.remove(asked)
         await until(lambda: len(bot.easel.withdrawn) == 2)
         bot.easel.dry.set()
@@ -145,8 +143,7 @@ async def test_a_request_that_is_gone_is_noticed_without_a_stream(tmp_path: Path
     async with Server(TAKAHE).listening() as server, listening(server, tmp_path) as bot:
         bot.easel.dry.clear()
         asked = server.say("ann", "@largesse draw a cat")
-        await until(lambda: server.calls["GET /api/v1/notifications"] > 3)
-        await asyncio.sleep(0.2)
+        await until(lambda: bot.easel.begun)
         server.remove(asked)
         bot.port._ear._recent.clear()  # as after ten seconds
         bot.easel.dry.set()
@@ -165,8 +162,7 @@ async def test_an_edited_request_is_drawn_as_it_is_now(variant: Variant, tmp_pat
         else:
             bot.easel.dry.clear()
             asked = server.say("ann", "@largesse draw a cta")
-            await until(lambda: server.calls["GET /api/v1/notifications"] > 3)
-            await asyncio.sleep(0.2)
+            await until(lambda: bot.easel.begun)
         bot.port._ear._recent.clear()
         server.edit(asked, "@largesse draw a cat")
         bot.easel.dry.set()
@@ -195,7 +191,9 @@ async def test_a_picture_comes_from_the_request_or_the_post_it_answers(tmp_path:
         await bot.answered(server.say("ann", "@largesse draw it in oil", to=above))
         server.person("carla", note="<p>Gardener. #<span>noAI</span></p>")
         closed = server.say("carla", "my garden", pictures=(theirs,))
-        await bot.answered(server.say("ann", "@largesse draw it in oil", to=closed))
+        (refusal,) = await bot.answered(server.say("ann", "@largesse draw it in oil", to=closed))
+        assert refusal.text == "@ann Whoever posted that picture does not want bots to use it."
+        await bot.answered(server.say("ann", "@largesse hello", to=closed))
         assert [(each.data, each.alt) for each in bot.easel.sources] == [mine, theirs]
 
 

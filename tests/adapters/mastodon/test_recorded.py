@@ -48,7 +48,8 @@ def test_the_double_answers_in_the_form_of_a_real_server() -> None:
     lacking = same_form(bodies.status(status, BASE), theirs)
     assert set(lacking) <= {".pinned", ".application"}  # only its own author is told
     (notified,) = recorded("test_notifications.1.GET.api_v1_notifications.200.json")
-    assert same_form(bodies.notification("20", "mention", ann, status, BASE), notified) == []
+    ours = bodies.notification("20", "mention", ann, status, BASE)
+    assert set(same_form(ours, notified)) <= {".status.application"}
     own = recorded("test_verify_credentials.0.GET.api_v1_accounts_verify_credentials.200.json")
     assert same_form(bodies.own_account(bot, BASE), own) == []
 
