@@ -76,6 +76,12 @@ class Coordinator(Section):
     reference_file: Path = Field(
         default=Path("config/reference.toml"), description="The models that this horde knows, and what each wants."
     )
+    filter_file: Path = Field(
+        default=Path("config/safety/prompts.toml"), description="Patterns over prompts, besides those of moderators."
+    )
+    trusted_proxies: list[str] = Field(
+        default=[], description="Addresses and networks of proxies whose X-Forwarded-For counts."
+    )
     trust_threshold: float = Field(
         default=0.0,
         ge=0.0,

@@ -36,6 +36,13 @@ STATS_IMG_MODELS = f"{API}/stats/img/models"
 STATS_TEXT_TOTALS = f"{API}/stats/text/totals"
 STATS_TEXT_MODELS = f"{API}/stats/text/models"
 
+FILTERS = f"{API}/filters"
+FILTER_REGEX = f"{API}/filters/regex"
+FILTER = f"{API}/filters/{{id}}"
+TIMEOUTS = f"{API}/operations/ipaddr"
+TIMEOUTS_OF = f"{API}/operations/ipaddr/{{ipaddr}}"
+BLOCK_WORKER = f"{API}/operations/block_worker_ipaddr/{{id}}"
+
 SWAGGER = "/api/swagger.json"
 SERVICE_INFO = "/.well-known/serviceinfo"
 

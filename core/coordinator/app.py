@@ -29,9 +29,11 @@ from core.coordinator.keys import hash_key, house_keys, load_secret
 from core.coordinator.memo import Memo
 from core.coordinator.middleware import add_headers, frame
 from core.coordinator.pages.views import add_pages
+from core.coordinator.peers import Peers
 from core.coordinator.rates import Rates
 from core.coordinator.rooms import ROOMS, VERSION, Rooms
-from core.coordinator.rules import accounts, reference, schema
+from core.coordinator.rules import accounts, protection, reference, schema
+from core.coordinator.shield import Shield
 from core.coordinator.sweeper import run_sweeper
 from core.db import Database, Writing
 from core.errors import ConfigError
@@ -42,6 +44,8 @@ _log = log.get(__name__)
 DATABASE_FILE = "coordinator.db"
 BOTS_ENDOWMENT = 100_000.0
 """Kudos that the bots' account starts with, so that large pictures, which are paid in advance, can be asked for."""
+SERVICE_CONCURRENCY = 500
+"""Pictures that everybody whom the bots speak for may have waiting together; each of them has a limit of their own."""
 _DRAIN_SECONDS = 10.0
 _BACKLOG = 1024
 _AT_A_TIME = 8
@@ -52,7 +56,10 @@ def create_app(settings: Settings) -> web.Application:
     """The whole coordinator but its sweeper; it opens the database when it is started, and closes it at the end."""
     terms = settings.coordinator
     rates = Rates(enabled=terms.limits.rate_limits, counters=Counters(terms.limits.counters_url.get_secret_value()))
-    app = web.Application(middlewares=[frame(rates, version=VERSION)], client_max_size=terms.limits.max_body_bytes)
+    app = web.Application(
+        middlewares=[frame(rates, Peers(terms.trusted_proxies), version=VERSION)],
+        client_max_size=terms.limits.max_body_bytes,
+    )
     app.on_response_prepare.append(add_headers)
     add_routes(app, rates)
     add_pages(app, lambda: document(ENDPOINTS, title=terms.name), front_figures)
@@ -60,6 +67,7 @@ def create_app(settings: Settings) -> web.Application:
     async def furnished(app: web.Application) -> AsyncIterator[None]:
         data_dir = settings.general.data_dir
         secret, known = load_secret(data_dir, terms.secret), reference.load(terms.reference_file)
+        written = protection.read_file(terms.filter_file)
         database = await open_database(settings)
         try:
             await database.write(lambda tx: _furnish(tx, data_dir, secret))
@@ -74,6 +82,7 @@ def create_app(settings: Settings) -> web.Application:
                     live=lively(database),
                     memo=Memo(),
                     reference=known,
+                    shield=Shield(database, written),
                 )
                 yield
         finally:
@@ -121,7 +130,15 @@ def _furnish(tx: Writing, data_dir: Path, secret: bytes) -> None:
     if accounts.find_by_key(tx, worker) is None:
         accounts.create(tx, name="largesse worker", key_hash=worker, now=time.time(), trusted=True)
     if accounts.find_by_key(tx, bots) is None:
-        accounts.create(tx, name="largesse bots", key_hash=bots, now=time.time(), service=True, kudos=BOTS_ENDOWMENT)
+        accounts.create(
+            tx,
+            name="largesse bots",
+            key_hash=bots,
+            now=time.time(),
+            service=True,
+            kudos=BOTS_ENDOWMENT,
+            concurrency=SERVICE_CONCURRENCY,
+        )
 
 
 async def serve(

@@ -48,6 +48,20 @@ class Accounts:
             raise NotAllowed("This account is deleted.", code="DeletedUser")
         return user
 
+    async def vouches(self, passkey: str) -> bool:
+        """Does a service prove by this that it may speak for its end users?"""
+        if not could_be_key(passkey):
+            return False
+        hashed = hash_key(self._secret, passkey)
+        known = self._known.get(hashed)
+        if known is None or known[0] <= time.monotonic():
+            user = await self._database.read(lambda tx: accounts.find_by_passkey(tx, hashed))
+            if user is None:
+                return False
+            self._remember(hashed, user)
+            known = self._known[hashed]
+        return known[1].service and not known[1].deleted
+
     def forget(self, user_id: int) -> None:
         """An account or its keys were changed: look again at its next call."""
         for hashed in [hashed for hashed, (_, user) in self._known.items() if user.id == user_id]:

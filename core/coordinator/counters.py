@@ -7,7 +7,8 @@ and asks again after a few seconds.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from limits import RateLimitItem
 from limits.aio.storage import MemoryStorage, Storage
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from limits.util import WindowStats
 
 _log = log.get(__name__)
+T = TypeVar("T")
 
 _PATIENCE = 0.5
 """Seconds that a call may wait for the server's answer."""
@@ -46,23 +48,31 @@ class Counters:
 
     async def count(self, item: RateLimitItem, *names: str) -> tuple[bool, WindowStats]:
         """Count one call of a counter; whether it was within the limit, and what remains of the window."""
+
+        async def count(limiter: FixedWindowRateLimiter) -> tuple[bool, WindowStats]:
+            allowed = await limiter.hit(item, *names)
+            return allowed, await limiter.get_window_stats(item, *names)
+
+        return await self._at(count)
+
+    async def look(self, item: RateLimitItem, *names: str) -> WindowStats:
+        """What remains of the window of a counter."""
+        return await self._at(lambda limiter: limiter.get_window_stats(item, *names))
+
+    async def _at(self, act: Callable[[FixedWindowRateLimiter], Awaitable[T]]) -> T:
+        """Do it where calls are counted now."""
         if self._shared is not None and time.monotonic() >= self._away_until:
             try:
-                return await _count(self._shared, item, names)
+                return await act(self._shared)
             except StorageError as error:
                 self._away_until = time.monotonic() + _AGAIN_AFTER
                 _log.warning("shared_counters_away", reason=str(error.storage_error), again_after=_AGAIN_AFTER)
-        return await _count(self._own, item, names)
+        return await act(self._own)
 
     async def close(self) -> None:
         """Let go of the server."""
         if self._storage is not None:
             await cast("Any", self._storage).bridge.get_connection().aclose()
-
-
-async def _count(limiter: FixedWindowRateLimiter, item: RateLimitItem, names: tuple[str, ...]) -> Any:  # noqa: ANN401  # the pair that `count` names
-    allowed = await limiter.hit(item, *names)
-    return allowed, await limiter.get_window_stats(item, *names)
 
 
 def _connect(url: str) -> Storage:

@@ -20,7 +20,9 @@ from aiohttp.typedefs import Handler, Middleware
 
 from core import log
 from core.contract.codes import Rc
+from core.coordinator.peers import Peers, parse
 from core.coordinator.rates import Rates
+from core.coordinator.rooms import ROOMS
 from core.errors import (
     HordeError,
     HordeUnavailable,
@@ -40,6 +42,8 @@ _numbers = itertools.count(1)
 """Together they name every call of every process."""
 
 REQUEST_ID = "X-Request-Id"
+ADDRESS: web.RequestKey[str] = web.RequestKey("address", str)
+"""The address of whoever asks, behind proxies that are trusted and services that speak for others."""
 _ADDED: web.RequestKey[dict[str, str]] = web.RequestKey("added headers", dict[str, str])
 _METHODS = "POST, GET, OPTIONS, PUT, DELETE, PATCH"
 _ALLOWED = "apikey, Client-Agent, X-Fields, Proxied-For, Proxy-Authorization, Idempotency-Key, Content-Type, Accept"
@@ -79,7 +83,7 @@ def status_of(error: LargesseError) -> int:
     return next((status for kind, status in _STATUS_OF_CLASS if isinstance(error, kind)), 500)
 
 
-def frame(rates: Rates, *, version: str) -> Middleware:
+def frame(rates: Rates, peers: Peers, *, version: str) -> Middleware:
     """The one middleware of the coordinator; version: said in every answer, with the host and port that gave it."""
 
     @web.middleware
@@ -88,6 +92,7 @@ def frame(rates: Rates, *, version: str) -> Middleware:
         headers = {"Horde-Node": f"{_node(request)}:{version}", REQUEST_ID: name}
         request[_ADDED] = headers
         structlog.contextvars.bind_contextvars(request_id=name)  # each connection has a context of its own
+        request[ADDRESS] = peers.origin(request.remote or "", request.headers.getall("X-Forwarded-For", ()))
         response = await _answered(request, handler, rates, headers)
         if _level.isEnabledFor(logging.DEBUG):
             _log.debug(
@@ -122,8 +127,12 @@ async def _answered(
     if request.method == "OPTIONS":
         return _preflight()
     try:
+        await _hear_service(request)
         verdict = await rates.hit(
-            _endpoint(request), path=request.path, address=request.remote or "", key=request.headers.get("apikey", "")
+            _endpoint(request),
+            path=request.path,
+            address=request[ADDRESS],
+            key=request.headers.get("apikey", ""),
         )
         headers.update(verdict.headers)
         if verdict.refused is not None:
@@ -132,6 +141,8 @@ async def _answered(
     except InvalidPayload as error:
         return _json(400, {"errors": error.errors, "message": str(error)})
     except LargesseError as error:
+        if error.code == Rc.INVALID_API_KEY:
+            await rates.wrong_key(request[ADDRESS])
         return _worded(error)
     except web.HTTPException as error:
         return _framework(request, error)
@@ -142,6 +153,13 @@ async def _answered(
             return problem(500, "Nobody is listening any more")
         _log.exception("call_failed", method=request.method, path=request.rel_url.raw_path)
         return problem(500, "Internal Server Error")
+
+
+async def _hear_service(request: web.Request) -> None:
+    """Take a service's word for whom it speaks, where it proves that it is one (`Proxied-For`)."""
+    passkey, end_user = request.headers.get("Proxy-Authorization"), request.headers.get("Proxied-For", "")
+    if passkey and parse(end_user) is not None and await request.app[ROOMS].accounts.vouches(passkey):
+        request[ADDRESS] = end_user
 
 
 def problem(status: int, message: str, rc: str | None = None) -> web.Response:

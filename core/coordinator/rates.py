@@ -79,6 +79,8 @@ class Verdict:
 
 
 _FREE = Verdict(headers={})
+_WRONG_KEYS = Rule("30/minute")
+"""Keys that are nobody's, from one address: whoever mistypes one is far below it, whoever guesses is not."""
 
 
 class Rates:
@@ -90,6 +92,7 @@ class Rates:
         self._counters = counters or Counters()
         self._rules: dict[str, Sequence[Rule]] = {}
         self._friends: dict[str, float] = {}
+        self._guessers: dict[str, float] = {}
 
     def declare(self, endpoint: str, rules: Sequence[Rule]) -> None:
         """Say what holds for one endpoint (`METHOD /path/{pattern}`); the default is 90 a minute."""
@@ -111,6 +114,8 @@ class Rates:
         if not self._enabled:
             return _FREE
         place = neighbourhood(address)
+        if key and place in self._guessers and (guessed := await self._guessed_too_often(place)) is not None:
+            return guessed
         friend = self.is_friend(address)
         tightest: tuple[float, RateLimitItem, WindowStats] | None = None
         for rule in self._rules.get(endpoint, DEFAULT):
@@ -124,6 +129,23 @@ class Rates:
             if tightest is None or share < tightest[0]:
                 tightest = (share, rule.item, stats)
         return _FREE if tightest is None else Verdict(headers=_headers(tightest[1], tightest[2]))
+
+    async def wrong_key(self, address: str) -> None:
+        """A key that is nobody's came from there; after too many, keys from there are not looked at for a minute."""
+        if not self._enabled:
+            return
+        now = time.monotonic()
+        if len(self._guessers) >= _MOST_FRIENDS:
+            self._guessers = {place: until for place, until in self._guessers.items() if until > now}
+        place = neighbourhood(address)
+        self._guessers[place] = now + _WRONG_KEYS.item.get_expiry()
+        await self._counters.count(_WRONG_KEYS.item, "wrong key", place)
+
+    async def _guessed_too_often(self, place: str) -> Verdict | None:
+        stats = await self._counters.look(_WRONG_KEYS.item, "wrong key", place)
+        if stats.remaining > 0:
+            return None
+        return Verdict(headers=_headers(_WRONG_KEYS.item, stats), refused=str(_WRONG_KEYS.item))
 
     async def close(self) -> None:
         """Let go of the counters."""

@@ -13,6 +13,7 @@ from core.coordinator.live import Live
 from core.coordinator.memo import Memo
 from core.coordinator.rates import Rates
 from core.coordinator.rules.reference import Reference
+from core.coordinator.shield import Shield
 from core.db import Database
 from core.settings import Coordinator
 
@@ -32,6 +33,7 @@ class Rooms:
     live: Live
     memo: Memo
     reference: Reference
+    shield: Shield
 
 
 ROOMS: web.AppKey[Rooms] = web.AppKey("rooms", Rooms)

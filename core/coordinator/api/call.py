@@ -15,7 +15,7 @@ from core.contract.names import KeyScope
 from core.contract.problems import missing_header
 from core.coordinator.api import masks
 from core.coordinator.api.bodies import read_body, refuse_nul
-from core.coordinator.middleware import InvalidPayload
+from core.coordinator.middleware import ADDRESS, InvalidPayload
 from core.coordinator.rooms import ROOMS, Rooms
 from core.coordinator.rules.values import User
 from core.errors import NotAllowed
@@ -38,8 +38,8 @@ class Call:
 
     @property
     def address(self) -> str:
-        """The asker's IP address."""
-        return self.request.remote or ""
+        """The asker's IP address, that of the end user where a service speaks for one."""
+        return self.request[ADDRESS]
 
     @property
     def agent(self) -> str:

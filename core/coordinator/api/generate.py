@@ -19,12 +19,12 @@ from core.contract.generate import (
     StatusResponse,
 )
 from core.contract.limits import LIMITS
-from core.coordinator.api.call import Call
+from core.coordinator.api.call import UNKNOWN_AGENT, Call
 from core.coordinator.blobs.keys import source_key
 from core.coordinator.blobs.results import shown
 from core.coordinator.blobs.sources import read_source
 from core.coordinator.rooms import Rooms
-from core.coordinator.rules import progress, requests
+from core.coordinator.rules import progress, protection, requests
 from core.coordinator.rules.values import Accepted, Notice, Picture, Progress, Status, StoredSources, User
 from core.errors import InvalidRequest, LargesseError
 
@@ -40,8 +40,19 @@ async def accept(call: Call) -> web.Response:
             lambda tx: requests.quote(tx, terms=terms, user=user, request=body, now=time.time())
         )
         return call.reply(DryRunResponse(kudos=kudos))
-    accepted = await _replayed(call, user) or await _accept_new(call, user, body)
+    accepted = await _replayed(call, user) or await _accept_new(call, user, await _admitted(call, user, body))
     return call.reply(_accepted(accepted, call.rooms.reference.warnings(body)), status=202)
+
+
+async def _admitted(call: Call, user: User, body: GenerateRequest) -> GenerateRequest:
+    """The request as the house lets it in: nobody who is kept out, nothing that nobody may ask for."""
+    admitted = await call.rooms.shield.admit(body, user=user, address=call.address)
+    end_user, most = body.proxied_account, call.rooms.terms.limits.concurrency
+    if user.service and end_user is not None:
+        await call.rooms.database.read(
+            lambda tx: protection.refuse_busy(tx, user=user, end_user=end_user, wanted=body.params.n, most=most)
+        )
+    return admitted
 
 
 async def _replayed(call: Call, user: User) -> Accepted | None:
@@ -127,6 +138,8 @@ def _accepted(accepted: Accepted, advice: Sequence[Notice]) -> AsyncResponse:
 
 async def check(call: Call) -> web.Response:
     """GET generate/check/{id}: the counts alone, cheap enough to ask every second."""
+    if call.agent == UNKNOWN_AGENT:
+        await call.rooms.shield.refuse(call.address)
     wanted = call.part("id")
     found = await call.rooms.database.glance(lambda tx: progress.check(tx, wanted, now=time.time()))
     return call.reply(checked(call.rooms, found))

@@ -18,6 +18,7 @@ _PARTS = {
     "id": "Id of the request, account or worker.",
     "name": "Its name.",
     "key": "Name of the picture in the store.",
+    "ipaddr": "An IP address.",
 }
 _STATUSES = {
     200: "Done.",

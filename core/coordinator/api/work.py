@@ -41,6 +41,7 @@ async def pop(call: Call) -> web.Response:
     call.key()
     body = await call.body(PopRequest)
     user = await call.user()
+    await call.rooms.shield.refuse(call.address)
     until = time.monotonic() + body.wait
     hurries = 0
     while True:

@@ -55,6 +55,12 @@ def find_by_key(tx: Reading, key_hash: str) -> User | None:
     return None if row is None else replace(_user(tuple(row)[:-1]), scope=KeyScope(row[-1]))
 
 
+def find_by_passkey(tx: Reading, passkey_hash: str) -> User | None:
+    """The service account that a passkey belongs to; what it may do with it is nothing but speak for others."""
+    row = store.by_passkey(tx, passkey_hash)
+    return None if row is None else _user(row)
+
+
 def get(tx: Reading, user_id: int) -> User | None:
     """An account by its number."""
     row = store.by_id(tx, user_id)

@@ -13,7 +13,7 @@ from core.coordinator.rules import holds, restart, rewards
 from core.coordinator.rules.ledger import Entry
 from core.coordinator.rules.progress import blob_of
 from core.coordinator.rules.values import Kind, Swept
-from core.coordinator.store import accounts, figures, jobs
+from core.coordinator.store import accounts, figures, jobs, protection
 from core.coordinator.store import ledger as ledger_store
 from core.coordinator.store import requests as store
 from core.coordinator.store.lanes import Lanes
@@ -53,6 +53,7 @@ def sweep(tx: Writing, *, terms: Coordinator, now: float) -> Swept:
     _fold(tx)
     if figures.due(tx, "idempotency", every=3600, now=now):
         accounts.forget(tx, now - REMEMBERED_SECONDS)
+        protection.forget(tx, now)
     if figures.due(tx, "monthly", every=REWARDS_EVERY, now=now):
         rewards.monthly(tx, now=now)
     if figures.due(tx, "trust", every=TRUST_EVERY, now=now):

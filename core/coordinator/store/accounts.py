@@ -14,6 +14,7 @@ _COLUMNS = (
     "u.suspicion, u.contact, u.admin_comment, u.monthly"
 )
 _BY_ID = Statement(f"SELECT {_COLUMNS} FROM users u WHERE u.id = :id")  # noqa: S608  # fixed text
+_BY_PASSKEY = Statement(f"SELECT {_COLUMNS} FROM users u WHERE u.passkey = :hash")  # noqa: S608  # fixed text
 _BY_KEY = Statement(
     f"SELECT {_COLUMNS}, k.scope FROM keys k JOIN users u ON u.id = k.user_id "  # noqa: S608  # fixed text
     "WHERE k.hash = :hash AND k.revoked IS NULL"
@@ -53,6 +54,11 @@ def by_id(tx: Reading, user_id: int) -> Row | None:
 def by_key(tx: Reading, key_hash: str) -> Row | None:
     """The row of the account that a key belongs to, and what the key is for."""
     return tx.one(_BY_KEY, {"hash": key_hash})
+
+
+def by_passkey(tx: Reading, passkey_hash: str) -> Row | None:
+    """The row of the account that a passkey belongs to."""
+    return tx.one(_BY_PASSKEY, {"hash": passkey_hash})
 
 
 def page(tx: Reading, *, sort: str, skip: int, limit: int) -> list[Row]:

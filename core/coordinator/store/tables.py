@@ -153,6 +153,13 @@ requests = _table(
     Index(None, "expires_at"),
     Index("ix_requests_pool", "pool", sqlite_where=text("waiting > 0"), postgresql_where=text("waiting > 0")),
     Index(
+        "ix_requests_proxied",
+        "user_id",
+        "proxied_account",
+        sqlite_where=text("waiting > 0 AND proxied_account IS NOT NULL"),
+        postgresql_where=text("waiting > 0 AND proxied_account IS NOT NULL"),
+    ),
+    Index(
         "ix_requests_waiting", "user_id", "rank", sqlite_where=text("waiting > 0"), postgresql_where=text("waiting > 0")
     ),
 )
@@ -287,3 +294,48 @@ marks = _table("marks", Column("name", String(50), primary_key=True), _time("at"
 
 modes = _table("modes", Column("name", String(50), primary_key=True), Column("on", Boolean, nullable=False))
 """Switches of the whole horde: maintenance, invite only, raid."""
+
+filters = _table(
+    "filters",
+    _serial(),
+    _words("regex"),
+    _number("kind"),
+    _words("replacement"),
+    _words("description"),
+    Column("user_id", _Serial, nullable=False),
+    _time("created"),
+)
+"""Patterns over prompts that moderators added."""
+
+blocks = _table(
+    "blocks",
+    Column("network", String(50), primary_key=True),
+    _time("until"),
+    Column("user_id", _Serial, nullable=True),
+    _time("created"),
+)
+"""Networks from which nothing is taken for a while; `user_id` is the moderator, null where the house did it itself."""
+
+offences = _table(
+    "offences",
+    Column("subject", String(300), primary_key=True),
+    *map(_number, ("times",)),
+    _time("since"),
+    _time("until"),
+)
+"""How often somebody offended within a day, and until when nothing is taken from them.
+
+A subject is an address (`address:…`) or an end user of a service (`proxied:ID:…`).
+"""
+
+refused_prompts = _table(
+    "refused_prompts",
+    _serial(),
+    Column("user_id", _Serial, nullable=False),
+    Column("subject", String(300), nullable=False),
+    _words("prompt"),
+    _words("matches", "[]"),
+    _time("at"),
+    Index(None, "at"),
+)
+"""Prompts that were refused, for moderators to look at; forgotten after a month."""

@@ -58,9 +58,8 @@ def test_decoded_bodies_hold_nothing_that_harms(value: object) -> None:
         document = decode(raw)
     except LargesseError:
         return
-    shown = json.dumps(document)
+    shown = json.dumps(document, allow_nan=False)
     assert "\\u0000" not in shown.replace("\\\\", "")
-    assert "Infinity" not in shown
 
 
 @given(st.binary())

@@ -35,6 +35,7 @@ from core.coordinator.api import events, generate, health, people, pictures, sta
 from core.coordinator.api.call import adapt
 from core.coordinator.api.endpoint import Endpoint, Key
 from core.coordinator.api.routes.accounts import ACCOUNTS
+from core.coordinator.api.routes.operations import OPERATIONS
 from core.coordinator.blobs.disk import ROUTE as PICTURES
 from core.coordinator.rates import GENERATE, Rates, Rule, Scope
 
@@ -174,6 +175,7 @@ ENDPOINTS: Sequence[Endpoint] = (
     ),
     Endpoint("GET", paths.STATS_TEXT_TOTALS, status.text_totals, "Texts made", "Status", answer=TextTotals),
     Endpoint("GET", paths.STATS_TEXT_MODELS, status.text_models, "Texts made, by model", "Status", answer=ModelTotals),
+    *OPERATIONS,
     Endpoint("GET", paths.SERVICE_INFO, health.service_info, "Who this server is", "Server"),
     Endpoint("GET", health.HEALTH, health.health, "Does the process answer?", "Server", rates=_FREE),
     Endpoint(
