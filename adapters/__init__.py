@@ -6,7 +6,7 @@ as an entry point of the group `largesse.platforms`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,10 +14,12 @@ from typing import Any, cast
 
 from core.chat.port import Port
 from core.errors import ConfigError
+from core.findings import Finding, Health
 
 PLATFORMS = {
     "console": "adapters.console.platform:Console",
     "matrix": "adapters.matrix.platform:Matrix",
+    "reddit": "adapters.reddit.platform:Reddit",
     "mastodon": "adapters.mastodon.platform:Mastodon",
     "web": "adapters.web.platform:Web",
 }
@@ -55,6 +57,25 @@ def platform(name: str) -> Callable[..., Port]:
     except ModuleNotFoundError as error:
         hint = f"install it with: pip install '.[{name}]'"
         raise ConfigError(f"The platform {name!r} needs the module {error.name!r}; {hint}.") from None
+
+
+async def examined(wanted: Mapping[str, Mapping[str, Any]], *, data_dir: Path) -> AsyncIterator[Finding]:
+    """What the platforms that are wanted say about themselves, for the doctor.
+
+    A platform that can look (its account, its rights, its limits) has a static `examine(**settings, data_dir=...)`
+    that yields findings.
+    """
+    for name, arguments in wanted.items():
+        try:
+            look = getattr(platform(name), "examine", None)
+        except ConfigError as error:
+            yield Finding(Health.BAD, f"platform {name}", str(error))
+            continue
+        if look is None:
+            yield Finding(Health.GOOD, f"platform {name}", "is installed.")
+            continue
+        async for finding in cast("AsyncIterator[Finding]", look(**arguments, data_dir=data_dir)):
+            yield finding
 
 
 def opened(wanted: Mapping[str, Mapping[str, Any]], *, data_dir: Path) -> list[Port]:

@@ -71,6 +71,40 @@ class Matrix(Platform):
     device_name: str = Field(default="Largesse", max_length=100, description="Name of the bot's device in its account.")
 
 
+class Reddit(Platform):
+    """Reddit; docs/reddit.md says how its keys are obtained and what may be refused."""
+
+    client_id: str = Field(default="", description="Id of the app that Reddit approved.")
+    client_secret: SecretStr = Field(default=SecretStr(""), description="Secret of that app.")
+    username: str = Field(
+        default="", pattern=r"^[\w-]{0,20}$", description="The bot's name on Reddit, without u/ in front."
+    )
+    password: SecretStr = Field(default=SecretStr(""), description="The bot's password; not needed with a token.")
+    refresh_token: SecretStr = Field(default=SecretStr(""), description="Refresh token, used instead of the password.")
+    operator: str = Field(
+        default="", pattern=r"^[\w-]{0,20}$", description="Name of the Redditor who answers for the bot."
+    )
+    subreddit: str = Field(
+        default="",
+        pattern=r"^\w{0,21}$",
+        description="The bot's own subreddit, for picture posts; empty = its profile.",
+    )
+    flair: str = Field(default="", max_length=64, description="Text or id of the flair of picture posts; empty = none.")
+    listen_in: list[Annotated[str, Field(pattern=r"^\w{2,21}$")]] = Field(
+        default=[], max_length=100, description="Subreddits that opted in: their comments are read for !imagine."
+    )
+    about_url: str = Field(default="", description="Page that says what the bot is; empty = its profile.")
+    replies_per_hour: int = Field(
+        default=20,
+        ge=1,
+        description="Comments in one subreddit in an hour; an account younger than a month makes fewer.",
+    )
+    remove_below: int = Field(default=-3, le=0, description="Comments with a lower score are removed by the bot.")
+    calls_per_minute: int = Field(
+        default=80, ge=1, le=1000, description="Calls of Reddit's API in any minute; Reddit allows 100 for an app."
+    )
+
+
 class Mastodon(Platform):
     """The fediverse: one account on a server that speaks Mastodon's API (docs/mastodon.md)."""
 

@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from core.errors import ConfigError
-from core.platforms import Console, Mastodon, Matrix, Platform, Web
+from core.platforms import Console, Mastodon, Matrix, Platform, Reddit, Web
 from core.sections import Blobs, Limits, Port, Section
 
 ENV_PREFIX = "LARGESSE__"
@@ -174,6 +174,7 @@ class Settings(BaseSettings):
     console: Console = Field(default_factory=Console)
     web: Web = Field(default_factory=Web)
     matrix: Matrix = Field(default_factory=Matrix)
+    reddit: Reddit = Field(default_factory=Reddit)
     mastodon: Mastodon = Field(default_factory=Mastodon)
 
     @classmethod

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from adapters.console.platform import Console
 from adapters.mastodon.platform import Mastodon
 from adapters.matrix.platform import Matrix
+from adapters.reddit.platform import Reddit
 from adapters.web.platform import Web
 from core.chat.command import Repertoire
 from core.chat.forms import Form
@@ -31,6 +32,8 @@ from tests.adapters.matrix.bot import joined
 from tests.adapters.matrix.bot import matrix as matrix_bot
 from tests.adapters.matrix.human import Human, human
 from tests.doubles.mastodon.server import Server
+from tests.doubles.reddit.rig import reddit_port
+from tests.doubles.reddit.server import FakeReddit
 from tests.doubles.synapse_server import synapse
 
 
@@ -220,6 +223,34 @@ async def matrix(folder: Path) -> AsyncIterator[Rig]:
         yield MatrixRig(port, recorder, person, room)
 
 
+class RedditRig:
+    """A thread in a subreddit, where the bot is summoned by name."""
+
+    def __init__(self, port: Reddit, recorder: Recorder, there: FakeReddit) -> None:
+        self.port = port
+        self._recorder, self._there = recorder, there
+        self._thread = there.post("pics", "bob", "Show me something")
+        self.place = Place("reddit", "pics", private=False, thread=self._thread)
+
+    async def hear(self, sentence: str) -> Call:
+        self._there.comment("ann", self._thread, f"u/thebot {sentence}")
+        event = await self._recorder.events.get()
+        assert isinstance(event, Call)
+        return event
+
+    def standing(self) -> list[str]:
+        return [each["body"] for each in self._there.said()]
+
+
+@asynccontextmanager
+async def reddit(folder: Path) -> AsyncIterator[Rig]:
+    async with FakeReddit() as there:
+        port = reddit_port(there, folder)
+        async with listening(port) as recorder:
+            yield RedditRig(port, recorder, there)
+        port.close()
+
+
 class FediverseRig:
     """A server of the fediverse on which somebody writes to the bot's account directly."""
 
@@ -254,6 +285,7 @@ RIGS: dict[str, Callable[[Path], AbstractAsyncContextManager[Rig]]] = {
     "fake": fake,
     "console": console,
     "matrix": matrix,
+    "reddit": reddit,
     "web": web,
     "mastodon": mastodon,
 }
