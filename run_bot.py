@@ -79,10 +79,10 @@ async def _bots(settings: Settings, url: str, stop: asyncio.Event, say: str | No
     from core.store import Store
 
     url, key = introduce(settings, "bots", url)
-    folder, console = settings.general.data_dir, settings.console
+    folder, console, pace = settings.general.data_dir, settings.console, settings.bots.requests_per_minute
     store = await Store.open(f"sqlite:///{(folder / 'bots.db').as_posix()}")
     async with store, open_house(settings.bots, store, horde_url=url, api_key=key) as house:
-        dispatch = Dispatch(REPERTOIRE, house, store, requests_per_minute=settings.bots.requests_per_minute)
+        dispatch = Dispatch(REPERTOIRE, house, store, requests_per_minute=pace, allow=house.places.allow)
         try:
             if say is not None:
                 return await run_once(
@@ -143,11 +143,12 @@ _alone("bots", "Run the bots on every platform that the settings enable.")
 @app.command()
 def doctor(file: File = None) -> None:
     """Look whether everything is in order here, and say what to do where it is not."""
+    from adapters import examined
     from core.coordinator.keys import introduce
     from core.doctor import report
 
     settings = load(file)
-    raise typer.Exit(asyncio.run(report(settings, *introduce(settings, "bots", ""), tell=typer.echo)))
+    raise typer.Exit(asyncio.run(report(settings, *introduce(settings, "bots", ""), also=examined, tell=typer.echo)))
 
 
 @app.command()

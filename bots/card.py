@@ -6,6 +6,7 @@ Last step of a picture's way before the chat makes the post fit its platform; us
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from core.chat.types import Button, ButtonStyle, Picture, Post
 from core.generation import Drawn, Outcome, Ticket, duration
@@ -28,9 +29,9 @@ def finished_buttons(request_id: str) -> tuple[Button, ...]:
     )
 
 
-def finished_post(ticket: Ticket, outcome: Outcome) -> Post:
-    """The pictures of a request with everything needed to get them again."""
-    pictures = tuple(_picture(drawn, ticket) for drawn in outcome.pictures)
+def finished_post(ticket: Ticket, outcome: Outcome, *, hidden: bool = False) -> Post:
+    """The pictures of a request with everything needed to get them again; `hidden`: until somebody clicks."""
+    pictures = tuple(replace(_picture(drawn, ticket), spoiler=hidden) for drawn in outcome.pictures)
     lines = [ticket.wish.prompt.strip(), _facts(ticket, outcome), *_shortfalls(outcome), *ticket.notes]
     return Post("\n".join(lines), pictures, finished_buttons(ticket.id), about=ticket.id)
 

@@ -9,11 +9,13 @@ import json
 from dataclasses import asdict, dataclass, replace
 
 from bots.card import finished_post, running_buttons
+from core.chat.grammar import nearest, quoted
 from core.chat.talk import Chat
 from core.chat.types import Picture
-from core.errors import NotFound
+from core.errors import NotAllowed, NotFound
 from core.generation import Glimpse, Outcome, Ticket, Wish, fulfil, take_order
 from core.house import House, RequestState
+from core.house.places import Rules
 
 RESUME = "drawing"
 """Kind under which an unfinished request is held over a restart."""
@@ -23,7 +25,10 @@ SO_FAR = "How the picture looks so far"
 async def draw(chat: Chat[House], wish: Wish) -> None:
     """Order what is wished for and show it."""
     house = chat.house
-    order = await take_order(house, wish, nsfw=chat.place.nsfw)
+    rules = await house.places.rules(chat.place)
+    _keep_to(rules, wish)
+    adult = chat.place.nsfw and rules.safety != "strict"
+    order = await take_order(house, wish, nsfw=adult, models=rules.models)
     ticket = Ticket.of(wish, order, event=chat.key, now=house.clock())
     await house.requests.keep_request(
         ticket.id,
@@ -49,8 +54,32 @@ async def deliver(chat: Chat[House], ticket: Ticket) -> None:
     outcome = await fulfil(chat.house, ticket, _Notes(chat, ticket.id), tell=tell)
     drawn = _as_drawn(ticket, outcome)
     await chat.house.requests.change_request(ticket.id, wish=remember(ticket.wish, drawn))
-    await chat.reply(finished_post(ticket, outcome) if outcome.pictures else "I stopped it; nothing was drawn.")
+    await _show(chat, ticket, outcome)
     await chat.house.requests.change_request(ticket.id, state=RequestState.DONE)
+
+
+async def _show(chat: Chat[House], ticket: Ticket, outcome: Outcome) -> None:
+    if not outcome.pictures:
+        await chat.reply("I stopped it; nothing was drawn.")
+        return
+    rules = await chat.house.places.rules(chat.place)
+    sent = await chat.reply(finished_post(ticket, outcome, hidden=rules.hides(chat.place)))
+    for emoji in rules.seeded:
+        await chat.react(emoji, to=sent.ref)
+
+
+def _keep_to(rules: Rules, wish: Wish) -> None:
+    """Refuse what the people who manage the place don't want.
+
+    Raises:
+        NotAllowed: the wish is against their rules; says what is allowed.
+    """
+    if rules.max_pictures and wish.n > rules.max_pictures:
+        raise NotAllowed(f"Here I draw at most {rules.max_pictures} at once; you asked for {wish.n}.")
+    if wish.model and not rules.allows_model(wish.model):
+        raise NotAllowed(f"The model {quoted(wish.model)} is not for here. {nearest(wish.model, rules.models)}")
+    if wish.style and wish.style.lower() != "none" and not rules.allows_style(wish.style):
+        raise NotAllowed(f"The style {quoted(wish.style)} is not for here. {nearest(wish.style, rules.styles)}")
 
 
 async def _answered(house: House, request_id: str) -> bool:

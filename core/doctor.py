@@ -10,40 +10,19 @@ import importlib.util
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from core.client import HordeClient
 from core.errors import ConfigError, HordeError, LargesseError
+from core.findings import Finding, Health
 from core.house.styles import load_styles
 from core.settings import Settings
 from core.worker import catalogue
 
 LITTLE_ROOM = 2_000_000_000
 """Bytes of free disk below which the doctor worries."""
-
-
-class Health(StrEnum):
-    """How bad it is."""
-
-    GOOD = "good"
-    """Nothing to do."""
-    NOTE = "note"
-    """Works, but somebody should know."""
-    BAD = "bad"
-    """Will not work until it is mended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report: what was looked at, how it is, what to do."""
-
-    health: Health
-    about: str
-    words: str
 
 
 async def examine(settings: Settings, *, horde_url: str, key: SecretStr) -> AsyncIterator[Finding]:
@@ -141,12 +120,24 @@ async def _account(horde: HordeClient) -> Finding:
     return Finding(Health.GOOD, "account of the bots", f"{user.username}, {user.kudos:g} kudos.")
 
 
-async def report(settings: Settings, horde_url: str, key: SecretStr, *, tell: Callable[[str], None]) -> int:
-    """Tell all findings, a line each; the exit status: 1 where something is bad."""
+async def report(
+    settings: Settings,
+    horde_url: str,
+    key: SecretStr,
+    *,
+    also: Callable[..., AsyncIterator[Finding]],
+    tell: Callable[[str], None],
+) -> int:
+    """Tell all findings, a line each; the exit status: 1 where something is bad.
+
+    `also(platforms, data_dir=...)` yields what the platforms say of themselves.
+    """
     worst = 0
-    async for finding in examine(settings, horde_url=horde_url, key=key):
-        tell(f"{_SIGNS[finding.health]} {finding.about}: {finding.words}")
-        worst |= finding.health is Health.BAD
+    platforms = also(settings.platforms(), data_dir=settings.general.data_dir)
+    for findings in (examine(settings, horde_url=horde_url, key=key), platforms):
+        async for finding in findings:
+            tell(f"{_SIGNS[finding.health]} {finding.about}: {finding.words}")
+            worst |= finding.health is Health.BAD
     return int(worst)
 
 

@@ -24,7 +24,7 @@ def load(text: str) -> Event:
     """
     fields: dict[str, Any] = json.loads(text)
     kind = fields.pop("event")
-    fields["person"], fields["place"] = _person(fields["person"]), Place(**fields["place"])
+    fields["person"], fields["place"] = _person(fields["person"]), _place(fields["place"])
     who = {"Call": "target", "Reaction": "author"}.get(kind, "")
     if fields.get(who):
         fields[who] = _person(fields[who])
@@ -47,6 +47,11 @@ def load(text: str) -> Event:
 def _person(fields: dict[str, Any]) -> Person:
     roles = tuple(cast("list[str]", fields.pop("roles", [])))
     return Person(**fields, roles=roles)
+
+
+def _place(fields: dict[str, Any]) -> Place:
+    inside = tuple(cast("list[str]", fields.pop("inside", [])))
+    return Place(**fields, inside=inside)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # any JSON value

@@ -158,12 +158,13 @@ class Chat(Generic[H]):
         """
         return picture if picture.data is not None else await self._port.fetch(picture)
 
-    async def react(self, emoji: str) -> None:
-        """Put an emoji to the message that is answered, where the platform can; nothing depends on it."""
-        if self.message is None or not self.limits.can_react:
+    async def react(self, emoji: str, *, to: MessageRef | None = None) -> None:
+        """Put an emoji to a message (the one that is answered), where the platform can; nothing depends on it."""
+        target = to or self.message
+        if target is None or not self.limits.can_react:
             return
         try:
-            await self._port.react(self.message, emoji)
+            await self._port.react(target, emoji)
         except (SendFailed, SendRefused):
             return
 

@@ -41,6 +41,8 @@ class Place:
     thread: str | None = None
     community: str = ""
     """Id of what the place belongs to (a server, a subreddit), whose rules hold here; empty = the place itself."""
+    inside: tuple[str, ...] = ()
+    """Ids of the places it is a part of: a thread's channel, a channel's category."""
     via: str | None = field(default=None, repr=False, compare=False)
     """What the platform needs to answer this very event, for a while: nothing to show, compare or log."""
 
@@ -186,7 +188,11 @@ class Press:
 
 @dataclass(frozen=True)
 class Reaction:
-    """Somebody put an emoji to a message or took it away."""
+    """Somebody put an emoji to a message or took it away.
+
+    Where all of a kind were cleared at once, nobody knows whose they were: then `person.id` is empty, and `emoji` is
+    empty, too, where it was all of them.
+    """
 
     key: str
     emoji: str

@@ -6,6 +6,7 @@ First half of step 4 of a picture's way: `bots/imagine.py` hands a `Wish` in, `t
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -57,20 +58,26 @@ class Order:
     notes: tuple[str, ...]
 
 
-async def take_order(house: House, wish: Wish, *, nsfw: bool = False) -> Order:
+async def take_order(house: House, wish: Wish, *, nsfw: bool = False, models: Sequence[str] = ()) -> Order:
     """Work out the request for a wish.
 
     Args:
         house: styles, limits and what the horde offers.
         wish: what the person asked for.
         nsfw: whether the place allows pictures for adults.
+        models: those that the place allows; empty = all.
 
     Raises:
         InvalidRequest: a value is out of its range or not understood.
         NotFound: there is no such style, model or sampler; the sentence names the nearest ones.
     """
     _check_ranges(house, wish)
-    return compose(house, wish, await house.offer.models(), nsfw=nsfw)
+    allowed = {each.lower() for each in models}
+    offered = await house.offer.models()
+    fitting = tuple(each for each in offered if not allowed or each.name.lower() in allowed)
+    if offered and not fitting:
+        raise NotFound("Nobody offers any of the models that may draw here right now.")
+    return compose(house, wish, fitting, nsfw=nsfw)
 
 
 def compose(house: House, wish: Wish, offered: tuple[Offered, ...], *, nsfw: bool) -> Order:

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from pydantic import SecretStr
 
@@ -17,6 +18,7 @@ from core.client.horde import HordeClient
 from core.client.transport import Patience
 from core.errors import ConfigError, NotFound
 from core.house.offer import Offer
+from core.house.places import Book, Places
 from core.house.requests import Remembered, Requests, RequestState
 from core.house.styles import Styles, load_styles
 from core.house.words import Vocabulary, load_vocabulary
@@ -39,6 +41,8 @@ class House:
     """The models it offers right now."""
     requests: Requests
     """What was asked for, for as long as its buttons may be pressed."""
+    places: Places
+    """The rules that communities make."""
     styles: Styles
     """The named looks."""
     words: Vocabulary | None
@@ -49,10 +53,14 @@ class House:
     """Seconds since 1970."""
 
 
+class Memory(Requests, Book, Protocol):
+    """What the house remembers over restarts."""
+
+
 @asynccontextmanager
 async def open_house(
     settings: Bots,
-    requests: Requests,
+    memory: Memory,
     *,
     horde_url: str,
     api_key: SecretStr,
@@ -63,7 +71,7 @@ async def open_house(
 
     Args:
         settings: the section `[bots]`.
-        requests: the bots' memory, opened by the caller.
+        memory: the bots' memory, opened by the caller.
         horde_url: the coordinator, found out by the caller (the setting may say "the bundled one").
         api_key: the key of the bots' account there, likewise.
         also_trusted: other addresses of the same coordinator, where its pictures may lie.
@@ -78,7 +86,7 @@ async def open_house(
     words = load_vocabulary(styles.vocabulary)
     agent = f"{CLIENT_NAME}:{CLIENT_VERSION}:{settings.contact or 'unknown'}"
     async with HordeClient(horde_url, api_key, agent, patience=_PATIENCE, also_trusted=also_trusted) as horde:
-        yield House(horde, Offer(horde, clock=clock), requests, styles, words, settings, clock)
+        yield House(horde, Offer(horde, clock=clock), memory, Places(memory), styles, words, settings, clock)
 
 
 def _check_default(styles: Styles, settings: Bots) -> None:

@@ -1,6 +1,6 @@
 """`Store`: the bots' memory, one transaction for each verb.
 
-Implements `core.chat.memory.Memory` and `core.house.requests.Requests`.
+Implements `core.chat.memory.Memory`, `core.house.requests.Requests` and `core.house.places.Book`.
 
 Opened by `run_bot.py`, used by dispatch, outbox and, as `house.requests`, by the conversations.
 """
@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.db import Database
 from core.errors import ConfigError
-from core.store import messages, requests, talks
+from core.store import messages, places, requests, talks
 from core.store.requests import RequestRow
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -157,6 +157,17 @@ class Store:
         """Change what is not None; a request that is done stays done."""
         values: dict[str, object] = {"id": request_id, "wish": wish, "state": state}
         await self._database.write(lambda tx: requests.change(tx, values))
+
+    async def place_rules(self, platform: str, community: str) -> str | None:
+        """The rules of a community as JSON; None = it never made any."""
+        values: dict[str, object] = {"platform": platform, "id": community}
+        return await self._database.read(lambda tx: places.find(tx, values))
+
+    async def keep_place_rules(self, platform: str, community: str, rules: str, *, person: str) -> None:
+        """Write them down in place of the former ones."""
+        values: dict[str, object] = {"platform": platform, "id": community, "rules": rules, "person": person}
+        now = self._clock()
+        await self._database.write(lambda tx: places.keep(tx, {**values, "now": now}))
 
     async def forget_old(self) -> None:
         """Delete keys, messages and requests that nobody can come back to; called when the store is opened."""

@@ -59,6 +59,17 @@ REQUESTS = Table(
 )
 """What people asked to be drawn."""
 
+PLACES = Table(
+    "places",
+    METADATA,
+    Column("platform", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("rules", Text, nullable=False),
+    Column("changed_by", Text, nullable=False),
+    Column("changed", Float, nullable=False),
+)
+"""The rules of communities, as JSON."""
+
 _OPEN = TALKS.c.ended.is_(None)
 Index("talks_open", TALKS.c.platform, TALKS.c.begun, sqlite_where=_OPEN, postgresql_where=_OPEN)
 Index("messages_standing", MESSAGES.c.platform, MESSAGES.c.place, MESSAGES.c.message)

@@ -299,7 +299,7 @@ async def open_room(
         await Store.open(f"sqlite:///{folder / 'bots.db'}") as store,
         open_house(bots, store, horde_url=horde.url, api_key=SecretStr("bots-key"), clock=clock) as house,
     ):
-        dispatch = Dispatch(REPERTOIRE, house, store, requests_per_minute=600)
+        dispatch = Dispatch(REPERTOIRE, house, store, requests_per_minute=600, allow=house.places.allow)
         room = Room(platform or FakePlatform(), dispatch, house)
         await dispatch.resume(room.platform)
         try:

@@ -15,7 +15,15 @@ PERSON = st.builds(
     Person, TEXT, TEXT, TEXT, is_bot=st.booleans(), moderates=st.booleans(), manages=st.booleans(), roles=ROLES
 )
 PLACE = st.builds(
-    Place, TEXT, TEXT, private=st.booleans(), nsfw=st.booleans(), thread=st.none() | TEXT, community=TEXT, via=TEXT
+    Place,
+    TEXT,
+    TEXT,
+    private=st.booleans(),
+    nsfw=st.booleans(),
+    thread=st.none() | TEXT,
+    community=TEXT,
+    inside=ROLES,
+    via=TEXT,
 )
 REF = st.builds(MessageRef, TEXT, TEXT, TEXT)
 PICTURE = st.builds(

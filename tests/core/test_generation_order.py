@@ -19,6 +19,7 @@ from core.generation import Size, Ticket, Wish, read_sampler
 from core.generation.order import compose
 from core.house import House
 from core.house.offer import Offer, Offered
+from core.house.places import Places
 from core.house.styles import load_styles
 from core.settings import Bots
 
@@ -26,7 +27,9 @@ NOTHING_KEPT: Any = None
 """Composing a request asks no memory."""
 HORDE = HordeClient("http://127.0.0.1:9", SecretStr(""), "test:1:test")
 STYLES = load_styles(Path("config/styles.toml"))
-HOUSE = House(HORDE, Offer(HORDE, clock=lambda: 0.0), NOTHING_KEPT, STYLES, None, Bots(), lambda: 0.0)
+HOUSE = House(
+    HORDE, Offer(HORDE, clock=lambda: 0.0), NOTHING_KEPT, Places(NOTHING_KEPT), STYLES, None, Bots(), lambda: 0.0
+)
 MODELS = (Offered("stable_diffusion", 3, 0.0), Offered("SDXL 1.0", 1, 0.0), Offered("little", 1, 0.0))
 
 WISHES = st.builds(
