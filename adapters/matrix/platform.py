@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
-from nio import ToDeviceEvent
 from pydantic import SecretStr
 
-from adapters.matrix import media, session, show
+from adapters.matrix import identity, media, session, show, verifying
 from adapters.matrix.doors import Doors
 from adapters.matrix.ears import Ears
 from adapters.matrix.engine import Engine
@@ -28,6 +27,7 @@ from adapters.matrix.read import NAME
 from adapters.matrix.rooms import Rooms
 from adapters.matrix.sealed import Sealed
 from adapters.matrix.sync import Sync
+from adapters.matrix.verifying import Verifier
 from core import log
 from core.chat.port import Dispatching, Limits, SendFailed, SendRefused
 from core.chat.types import MessageRef, Person, Picture, Place, Post, Sent
@@ -111,14 +111,14 @@ class Matrix:
         """
         async with aiohttp.ClientSession() as http, self._open(http) as connection:
             self._connection = connection
-            ears, doors, sealed, sync = self._parts(connection, dispatch)
+            ears, doors, sealed, verifier, sync = self._parts(connection, dispatch)
             try:
                 await self._ask_limits(connection.server)
                 await sync.run()
             finally:
                 self._connected.clear()
                 self._connection = None
-                for part in (sync, ears, doors, sealed):
+                for part in (sync, ears, doors, sealed, verifier):
                     part.stop()
 
     @asynccontextmanager
@@ -132,6 +132,7 @@ class Matrix:
             raise ConfigError(f"{self._folder} cannot be used: {error}.") from error
         engine = Engine(me, self._folder / "keys")
         try:
+            session.pin(self._folder, me, engine.machine.account.identity_keys["ed25519"])
             server = Homeserver(me.homeserver, http, token=me.access_token)
             rooms = Rooms(engine, self._policies)
             mouth = Mouth(engine, server, notebook, rooms)
@@ -149,21 +150,32 @@ class Matrix:
             server, self._folder, user=self._user, password=password, device_name=self._device_name
         )
 
-    def _parts(self, at: _Connection, dispatch: Dispatching) -> tuple[Ears, Doors, Sealed, Sync]:
+    def _parts(self, at: _Connection, dispatch: Dispatching) -> tuple[Ears, Doors, Sealed, Verifier, Sync]:
         sealed = Sealed(at.engine, at.server, at.notebook, at.mouth)
         doors = Doors(at.engine, at.server, at.notebook, at.rooms, allow=self._allow, policies=self._policies)
-        listener = _Listener(doors)
+        verifier = Verifier(
+            at.engine, at.server, at.mouth, owners=self._owners,
+            known=lambda: identity.load(self._folder), show=verifying.tell,
+        )  # fmt: skip
+        listener = _Listener(doors, verifier)
         sync = Sync(
             at.engine, at.server, at.notebook, at.rooms, listener,
-            answer_within=self._answer_within, ready=lambda: self._begin(doors),
+            answer_within=self._answer_within, ready=lambda: self._begin(at, doors),
         )  # fmt: skip
         ears = listener.ears = Ears(
             self, dispatch, engine=at.engine, server=at.server, notebook=at.notebook, rooms=at.rooms, mouth=at.mouth,
             prefix=self._prefix, answer_within=self._answer_within, fill=sync.fill, sealed=sealed.found,
         )  # fmt: skip
-        return ears, doors, sealed, sync
+        return ears, doors, sealed, verifier, sync
 
-    def _begin(self, doors: Doors) -> None:
+    async def _begin(self, at: _Connection, doors: Doors) -> None:
+        try:
+            await identity.establish(
+                at.server, at.engine, self._folder,
+                password=self._password.get_secret_value(), recovery_key=self._recovery_key.get_secret_value(),
+            )  # fmt: skip
+        except (ConfigError, SendFailed, SendRefused) as error:
+            logger.warning("device_not_trusted", reason=str(error), hint="run_bot.py matrix doctor")
         doors.start()
         self._connected.set()
         logger.info("matrix_connected", user=self._user)
@@ -229,8 +241,8 @@ class _Listener:
 
     ears: Ears
 
-    def __init__(self, doors: Doors) -> None:
-        self._doors = doors
+    def __init__(self, doors: Doors, verifier: Verifier) -> None:
+        self._doors, self._verifier = doors, verifier
 
     def wake(self, room: str) -> None:
         self.ears.wake(room)
@@ -241,5 +253,8 @@ class _Listener:
     def changed(self, room: str) -> None:
         self._doors.changed(room)
 
-    def device_said(self, event: ToDeviceEvent) -> None:
-        logger.debug("device_said", kind=event.source.get("type"))
+    def device_said(self, source: Body) -> None:
+        self._verifier.device_said(source)
+
+    def verified(self, room: str, source: Body) -> None:
+        self._verifier.room_said(room, source)

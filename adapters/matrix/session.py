@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Session:
     access_token: str = field(repr=False)
     pickle_key: str = field(repr=False)
     """Opens the encryption keys in the store of this device."""
+    device_key: str = ""
+    """The device's public signing key, once it has one."""
 
 
 def load(folder: Path) -> Session | None:
@@ -64,6 +66,21 @@ def keep(file: Path, value: object) -> None:
         out.flush()
         os.fsync(out.fileno())
     unfinished.replace(file)
+
+
+def pin(folder: Path, session: Session, device_key: str) -> None:
+    """Remember the device's key at its first start, and never go on with another one.
+
+    Raises:
+        ConfigError: the store was lost or replaced. Apps would never trust this device again, so nothing is published.
+    """
+    if not session.device_key:
+        keep(folder / FILE, asdict(replace(session, device_key=device_key)))
+    elif session.device_key != device_key:
+        raise ConfigError(
+            f"The encryption keys of this device are gone from {folder}. Restore a copy of them, or move the folder "
+            "away and run `run_bot.py matrix login` for a new device; apps never trust this one again."
+        )
 
 
 async def log_in(server: Homeserver, folder: Path, *, user: str, password: str, device_name: str) -> Session:

@@ -10,11 +10,11 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from nio import Event, ForwardedRoomKeyEvent, MegolmEvent, RoomKeyEvent, SyncResponse, ToDeviceEvent
+from nio import Event, ForwardedRoomKeyEvent, MegolmEvent, RoomKeyEvent, SyncResponse
 
 from adapters.matrix import read
 from adapters.matrix.engine import Engine
@@ -60,8 +60,12 @@ class Listener(Protocol):
         """Members or state of the room changed."""
         ...
 
-    def device_said(self, event: ToDeviceEvent) -> None:
+    def device_said(self, source: Body) -> None:
         """A device sent something that is not about keys of rooms."""
+        ...
+
+    def verified(self, room: str, source: Body) -> None:
+        """Somebody wants to verify us in a room, or goes on with it."""
         ...
 
 
@@ -89,7 +93,7 @@ class Sync:
         listener: Listener,
         *,
         answer_within: float,
-        ready: Callable[[], None],
+        ready: Callable[[], Awaitable[None]],
     ) -> None:
         self._engine, self._server, self._notebook, self._rooms = engine, server, notebook, rooms
         self._listener, self._answer_within, self._ready = listener, answer_within, ready
@@ -113,9 +117,9 @@ class Sync:
             self._do_chores()
             if full:
                 await self._chores_done()
+                await self._ready()
                 for room in await self._notebook.do(self._notebook.rooms_waiting):
                     self._listener.wake(room)
-                self._ready()
             token, full = str(answer["next_batch"]), False
 
     async def _fetch(self, token: str | None, *, full: bool) -> Body:
@@ -160,6 +164,9 @@ class Sync:
         for room in {each.room for each in news.waiting} | {room for room, _, _ in news.gaps}:
             self._listener.wake(room)
         self._tell(answer, joined, full=full)
+        for source in answer.get("to_device", {}).get("events", []):
+            if _verifies(source):
+                self._listener.device_said(source)
 
     def _tell(self, answer: Body, joined: Mapping[str, Body], *, full: bool) -> None:
         for room, raw in answer.get("rooms", {}).get("invite", {}).items():
@@ -179,7 +186,9 @@ class Sync:
         for event in timeline.events:
             if event is None:
                 continue
-            if echo := self._echo(room, event.source):
+            if _verifies(event.source) and event.source.get("sender") != self._engine.user_id:
+                self._listener.verified(room, event.source)
+            elif echo := self._echo(room, event.source):
                 news.echoes.append(echo)
             elif waiting := self.wanted(room, event, since=since):
                 news.waiting.append(waiting)
@@ -221,8 +230,6 @@ class Sync:
     def _read_device(self, event: object, news: _News) -> None:
         if isinstance(event, RoomKeyEvent | ForwardedRoomKeyEvent):
             news.keys.add(event.session_id)
-        elif isinstance(event, ToDeviceEvent):
-            self._listener.device_said(event)
 
     def _do_chores(self) -> None:
         """Encryption's chores, beside the loop."""
@@ -271,3 +278,8 @@ class Sync:
         """End what runs beside the loop."""
         if self._chores:
             self._chores.cancel()
+
+
+def _verifies(source: Body) -> bool:
+    kind = read.text(source.get("type"))
+    return kind.startswith("m.key.verification.") or read.content(source).get("msgtype") == "m.key.verification.request"

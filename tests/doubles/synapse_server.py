@@ -101,6 +101,13 @@ class SynapseServer:
         made = self._ask("POST", "/_synapse/admin/v1/register", body)
         return Account(made["user_id"], password, made["access_token"], made["device_id"])
 
+    def log_in(self, account: Account) -> Account:
+        """Another device of an account."""
+        identifier = {"type": "m.id.user", "user": account.user_id}
+        body = {"type": "m.login.password", "identifier": identifier, "password": account.password}
+        made = self._ask("POST", "/_matrix/client/v3/login", body)
+        return Account(account.user_id, account.password, made["access_token"], made["device_id"])
+
     def ask(self, account: Account, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """One request in somebody's name, waited for; path after /_matrix/client."""
         return self._ask(method, f"/_matrix/client{path}", body, token=account.access_token)
