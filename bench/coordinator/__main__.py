@@ -20,6 +20,8 @@ from bench.coordinator.stage import Stage, stage
 from core.coordinator.keys import ANONYMOUS
 
 USERS = (8, 32, 64, 256)
+PAUSE = 0.3
+"""Seconds between two lives of a user, on average, where they do not ask for all that the machine can do."""
 DEPTHS = (100, 1_000, 10_000, 100_000)
 READS = ("status/heartbeat", "status/performance", "status/models", "workers")
 CALLS = ("async", "pop", "upload", "submit", "check", "status", "download")
@@ -31,9 +33,12 @@ def median_of(runs: int, run: Callable[[], Figures], by: str) -> Figures:
     return sorted((run() for _ in range(runs)), key=lambda figures: figures[by])[runs // 2]
 
 
-def lives(here: Stage, users: int, seconds: float) -> Figures:
-    """Whole lives: per second, CPU of each process for each job, milliseconds of each call."""
-    found = here.order("lives", users=users, seconds=seconds)
+def lives(here: Stage, users: int, seconds: float, *, pause: float = 0.0) -> Figures:
+    """Whole lives: per second, CPU of each process for each job, milliseconds of each call.
+
+    pause: seconds that a user waits between two lives, on average.
+    """
+    found = here.order("lives", users=users, seconds=seconds, pause=pause)
     done = max(1, found["all_jobs"])
     coordinator, database = (1000 * used / done for used in found["used"])
     return {
@@ -92,11 +97,14 @@ def measure(engine: str, *, quick: bool) -> Figures:
         for users in USERS:
             whole.append(median_of(runs, lambda users=users: lives(here, users, seconds), "per_second"))
             print_lives(whole[-1])
+        paced = median_of(runs, lambda: lives(here, 32, seconds, pause=PAUSE), "per_second")
+        print(f"the same with {PAUSE} s between a user's lives")
+        print_lives(paced)
         read = median_of(runs, lambda: reads(here, seconds / 3), "per_second")
         print(f"cached reads: {read['per_second']}/s, ms p50/p99 {read['p50']}/{read['p99']}", flush=True)
         memory = long_load(here, 1 if quick else 10)
         print(f"MB after each minute of a long load: {memory}", flush=True)
-    return {"lives": whole, "reads": read, "memory_mb": memory, "depths": depths(engine, quick=quick)}
+    return {"lives": whole, "paced": paced, "reads": read, "memory_mb": memory, "depths": depths(engine, quick=quick)}
 
 
 def main() -> None:

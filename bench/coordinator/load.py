@@ -109,6 +109,7 @@ async def lives(order: Order) -> dict[str, object]:
         while time.perf_counter() < until:
             await user.live()
             all_jobs += 1
+            await asyncio.sleep(DICE.uniform(0, 2 * order["pause"]))
             done += warm < time.perf_counter() < until
         wire.close()
 

@@ -27,17 +27,22 @@ TOPIC = "lanes"
 PROBES = (1, 4, 16)
 PAGE = 8
 """Requests that a walk looks at next in a lane whose head is not to be had."""
-MOST_AT_ONCE = 16
-"""Lanes that a request enters or leaves by one statement with everything else."""
 FEW = 256
 """Lanes whose bounds are sorted for a walk; of more, the sorted list of all is gone through."""
 
-_LOAD = Statement("SELECT l.id, l.key, (SELECT min(q.rank) FROM queue q WHERE q.lane_id = l.id) FROM lanes l")
-_KEY = Statement("SELECT key FROM lanes WHERE id = :id")
+_LOAD = Statement("SELECT l.id, (SELECT min(q.rank) FROM queue q WHERE q.lane_id = l.id) FROM lanes l")
+_KEYS = Statement("SELECT id, key FROM lanes WHERE id >= :least ORDER BY id")
 _FIND = Statement("SELECT id FROM lanes WHERE key = :key")
 _ADD = Statement("INSERT INTO lanes (key) VALUES (:key) ON CONFLICT (key) DO NOTHING RETURNING id")
 _ENTER = Statement("INSERT INTO queue (lane_id, rank, request_id) VALUES (:lane, :rank, :request)")
 _LEAVE = Statement("DELETE FROM queue WHERE lane_id = :lane AND rank = :rank AND request_id = :request")
+_ENTER_ALL = Statement(
+    "INSERT INTO queue (lane_id, rank, request_id) SELECT lane, CAST(:rank AS bigint), CAST(:request AS varchar) "
+    "FROM unnest(CAST(:lanes AS bigint[])) AS lane"
+)
+_LEAVE_ALL = Statement(
+    "DELETE FROM queue WHERE lane_id = ANY(CAST(:lanes AS bigint[])) AND rank = :rank AND request_id = :request"
+)
 _HEAD = (
     "SELECT * FROM (SELECT lane_id, rank, request_id FROM queue WHERE lane_id = :lane{0} "
     "ORDER BY lane_id, rank, request_id LIMIT 1) AS head{0}"
@@ -99,9 +104,9 @@ class Lanes:
             return
         self._loaded_at = now  # before the work: others that ask meanwhile make do with the last look
         before = dict(self._epochs)
-        for lane, text, head in tx.all(_LOAD):
-            if lane not in self.keys:
-                self._learn(lane, LaneKey.parse(text))
+        heads = tx.all(_LOAD)
+        self.known(tx, [lane for lane, _ in heads])
+        for lane, head in heads:
             self._set(lane, head, before.get(lane, 0))
         self._seen = version
 
@@ -120,9 +125,11 @@ class Lanes:
 
     def known(self, tx: Reading, lanes: Collection[int]) -> list[LaneKey]:
         """What some lanes are, looked up where another process made them."""
-        for lane in lanes:
-            if lane not in self.keys:
-                self._learn(lane, LaneKey.parse(tx.value(_KEY, {"id": lane})))
+        fresh = [lane for lane in lanes if lane not in self.keys]
+        if fresh:
+            for lane, text in tx.all(_KEYS, {"least": min(fresh)}):
+                if lane not in self.keys:
+                    self._learn(lane, LaneKey.parse(text))
         return [self.keys[lane] for lane in lanes]
 
     def _learn(self, lane: int, key: LaneKey) -> None:
@@ -160,7 +167,10 @@ class Lanes:
 
     def enter(self, tx: Writing, request: str, rank: int, lanes: Collection[int]) -> None:
         """Put a request into its lanes."""
-        _each(tx, _ENTER, request, rank, lanes)
+        if tx.postgres:
+            tx.later(_ENTER_ALL, {"lanes": list(lanes), "rank": rank, "request": request})
+        else:
+            tx.run_many(_ENTER, [{"lane": lane, "rank": rank, "request": request} for lane in lanes])
         self._entered(lanes, rank)  # for the rest of this transaction; a bound that is too small does no harm
         tx.after_commit(lambda: self._entered(lanes, rank))  # again: others may have looked before it was visible
         for lane in lanes:
@@ -173,7 +183,10 @@ class Lanes:
 
     def leave(self, tx: Writing, request: str, rank: int, lanes: Collection[int]) -> None:
         """Take a request out of its lanes; bounds stay valid by themselves."""
-        _each(tx, _LEAVE, request, rank, lanes)
+        if tx.postgres:
+            tx.later(_LEAVE_ALL, {"lanes": list(lanes), "rank": rank, "request": request})
+        else:
+            tx.run_many(_LEAVE, [{"lane": lane, "rank": rank, "request": request} for lane in lanes])
 
     def _bounds(self, lanes: AbstractSet[int]) -> Iterator[tuple[int, int]]:
         """The bounds of some lanes in order."""
@@ -216,12 +229,3 @@ class Lanes:
 
         tx.after_commit(remember)
         return list(found.values())
-
-
-def _each(tx: Writing, statement: Statement, request: str, rank: int, lanes: Collection[int]) -> None:
-    rows = [{"lane": lane, "rank": rank, "request": request} for lane in lanes]
-    if len(rows) > MOST_AT_ONCE:
-        tx.run_many(statement, rows)
-        return
-    for row in rows:
-        tx.later(statement, row)
