@@ -59,7 +59,7 @@ async def _replayed(call: Call, user: User) -> Accepted | None:
     key = call.idempotency_key
     if key is None:
         return None
-    return await call.rooms.database.read(lambda tx: requests.replay(tx, user=user, idempotency_key=key))
+    return await call.rooms.database.glance(lambda tx: requests.replay(tx, user=user, idempotency_key=key))
 
 
 async def _accept_new(call: Call, user: User, body: GenerateRequest) -> Accepted:
