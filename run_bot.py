@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.accounts.commands import app as people
 from core.coordinator.commands import app as operator
 from core.errors import LargesseError, flat
 from core.settings import Settings, effective, load
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 ABOUT = "Chat bots that let a community draw pictures together, on machines that the community itself lends."
 app = typer.Typer(help=ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(operator, name="coordinator")
+app.add_typer(people, name="accounts")
 File = Annotated[Path | None, typer.Option("--settings", metavar="FILE", help="Used instead of config/largesse.toml.")]
 Say = Annotated[str | None, typer.Option(help="Say one sentence, save the picture, print its path, stop.")]
 Out = Annotated[Path, typer.Option(help="Folder for pictures; with --say also a .png or .webp file.")]
@@ -79,15 +81,13 @@ async def _bots(settings: Settings, url: str, stop: asyncio.Event, say: str | No
     from core.store import Store
 
     url, key = introduce(settings, "bots", url)
-    folder, console, pace = settings.general.data_dir, settings.console, settings.bots.requests_per_minute
+    folder, chat, pace = settings.general.data_dir, settings.console, settings.bots.requests_per_minute
     store = await Store.open(f"sqlite:///{(folder / 'bots.db').as_posix()}")
-    async with store, open_house(settings.bots, store, horde_url=url, api_key=key) as house:
+    async with store, open_house(settings.bots, store, horde_url=url, api_key=key, data_dir=folder) as house:
         dispatch = Dispatch(REPERTOIRE, house, store, requests_per_minute=pace, allow=house.places.allow)
         try:
             if say is not None:
-                return await run_once(
-                    dispatch, say=say, out=console.pictures_dir, person=console.person, data_dir=folder
-                )
+                return await run_once(dispatch, say=say, out=chat.pictures_dir, person=chat.person, data_dir=folder)
             await dispatch.listen(*adapters.opened(settings.platforms(), data_dir=folder), until=stop)
         finally:
             stop.set()

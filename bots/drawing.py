@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 
 from bots.card import finished_post, running_buttons
+from core.accounts.membership import horde_of
 from core.chat.grammar import nearest, quoted
 from core.chat.talk import Chat
 from core.chat.types import Picture
@@ -24,7 +25,7 @@ SO_FAR = "How the picture looks so far"
 
 async def draw(chat: Chat[House], wish: Wish) -> None:
     """Order what is wished for and show it."""
-    house = chat.house
+    house = await _as_themselves(chat)
     rules = await house.places.rules(chat.place)
     _keep_to(rules, wish)
     adult = chat.place.nsfw and rules.safety != "strict"
@@ -51,11 +52,16 @@ async def deliver(chat: Chat[House], ticket: Ticket) -> None:
 
     if await _answered(chat.house, ticket.id):
         return
-    outcome = await fulfil(chat.house, ticket, _Notes(chat, ticket.id), tell=tell)
+    outcome = await fulfil(await _as_themselves(chat), ticket, _Notes(chat, ticket.id), tell=tell)
     drawn = _as_drawn(ticket, outcome)
     await chat.house.requests.change_request(ticket.id, wish=remember(ticket.wish, drawn))
     await _show(chat, ticket, outcome)
     await chat.house.requests.change_request(ticket.id, state=RequestState.DONE)
+
+
+async def _as_themselves(chat: Chat[House]) -> House:
+    """The house, asking the horde as the person's own account where they have one."""
+    return replace(chat.house, horde=await horde_of(chat.house, chat.person))
 
 
 async def _show(chat: Chat[House], ticket: Ticket, outcome: Outcome) -> None:

@@ -155,6 +155,11 @@ class Bots(Section):
     )
     max_pictures: int = Field(default=4, ge=1, le=20, description="Most pictures a person may ask for at once.")
     requests_per_minute: int = Field(default=20, ge=1, description="Commands one person may give in a minute.")
+    sealing_keys: SecretStr = Field(
+        default=SecretStr(""),
+        description="Fernet keys that seal people's API keys, comma between them, the first one seals; empty = the "
+        "file sealing.keys in data_dir, made once.",
+    )
     give_up_after: int = Field(
         default=3600, ge=10, description="Seconds until an unfinished request is given up, with a sentence."
     )

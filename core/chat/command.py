@@ -99,6 +99,8 @@ class Command:
     """Where else it is offered."""
     managers: bool = False
     """Only for people who manage the place; others don't see it where a platform can hide it."""
+    secret: bool = False
+    """What is told with it is never written down: after a crash it has to be said again."""
 
     @property
     def rest(self) -> Option | None:
@@ -180,12 +182,14 @@ def command(
     aliases: tuple[str, ...] = (),
     menus: tuple[Menu, ...] = (),
     managers: bool = False,
+    secret: bool = False,
 ) -> Callable[[Handler], Command]:
     """Declare `async def f(chat, rest: Annotated[str, Opt(...)], *, option: Annotated[T, Opt(...)] = ...)`.
 
     The positional parameter takes the rest of the line, keyword-only ones are named options; T is str, int, float,
     bool, Literal of words or Picture, or one of them `| None`. The first docstring line is the description.
-    `menus` are where else it is offered, `managers` keeps it for people who manage the place.
+    `menus` are where else it is offered, `managers` keeps it for people who manage the place, `secret` what
+    is told with it out of the memory.
 
     Raises:
         TypeError: the signature cannot be a grammar; says why.
@@ -195,7 +199,7 @@ def command(
         description = (inspect.getdoc(run) or "").partition("\n")[0]
         if not description:
             raise TypeError(f"{name}: the function needs a docstring; its first line describes the command.")
-        return Command(name, description, _options(name, run), run, default, aliases, menus, managers)
+        return Command(name, description, _options(name, run), run, default, aliases, menus, managers, secret)
 
     return declare
 

@@ -11,6 +11,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 from core import log
@@ -169,7 +170,11 @@ class Dispatch(Generic[H]):
         person = event.person
         try:
             new = await self._memory.begin_talk(
-                event.key, platform=port.name, person=person.id, name=person.name, event=record.dump(event)
+                event.key,
+                platform=port.name,
+                person=person.id,
+                name=person.name,
+                event=record.dump(self._written(event)),
             )
         except StorageFull as error:
             logger.exception("event_not_kept", platform=port.name, reason=str(error))
@@ -180,6 +185,15 @@ class Dispatch(Generic[H]):
         if not isinstance(event, Reaction) and not self._cooldown.allows((person.platform, person.id)):
             return await self._too_many(port, event)
         return self._start(port, event, lambda chat: self._converse(chat, event))
+
+    def _written(self, event: Event) -> Event:
+        """What is written down of an event: a secret is not."""
+        if isinstance(event, Call):
+            known = self.repertoire
+            command = known.command(event.command) if event.command else grammar.named(event.text, known)
+            if command is not None and command.secret:
+                return replace(event, text=command.name, args={})
+        return event
 
     async def _too_many(self, port: Port, event: Event) -> Ending | None:
         """One sentence for each time somebody runs into the limit; the rest of the flood is not answered."""

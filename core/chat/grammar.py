@@ -94,6 +94,12 @@ def parse(text: str, repertoire: Repertoire, known: Mapping[str, Sequence[str]] 
     return Parsed(command, _split_negative(command, values))
 
 
+def named(text: str, repertoire: Repertoire) -> Command | None:
+    """The command that a sentence begins with, whatever follows; None = it names none."""
+    first = _FIRST.match(text)
+    return repertoire.command(first["word"]) if first and first["word"] else None
+
+
 def check(command: Command, values: Mapping[str, object], pictures: Sequence[Picture] = ()) -> dict[str, object]:
     """The arguments to run a command with: texts become numbers and choices, attachments fill the picture options.
 

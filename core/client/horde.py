@@ -27,6 +27,7 @@ from core.contract import paths
 from core.contract.base import Answer
 from core.contract.codes import Rc
 from core.contract.generate import AsyncResponse, CheckResponse, DryRunResponse, GenerateRequest, StatusResponse
+from core.contract.keys import Registered, Registration
 from core.contract.limits import ANONYMOUS_KEY
 from core.contract.names import EventName
 from core.contract.people import KudosTransfer, KudosTransferred, UserDetails
@@ -108,6 +109,27 @@ class HordeClient:
         if self._own_session is not None:
             await self._own_session.close()
         self._transport = self._pictures = self._own_session = None
+
+    def signed(self, api_key: SecretStr | str) -> HordeClient:
+        """The same horde as another account, over the same connections: usable as long as this one is open."""
+        key = api_key if isinstance(api_key, SecretStr) else SecretStr(api_key)
+        other = HordeClient(str(self._base), key, self._client_agent, patience=self._patience)
+        other._take_over(self, self._ready().signed(key))
+        return other
+
+    def _take_over(self, open_one: HordeClient, transport: Transport) -> None:
+        """Use another one's connections, and what it has found out about the horde."""
+        self._transport, self._pictures = transport, open_one._pictures
+        self._is_ours, self._tells = open_one._is_ours, open_one._tells
+
+    async def register(self, username: str) -> Registered:
+        """Make an account (ours); its key is told only now. Not repeated: a lost answer leaves an account nobody uses.
+
+        Raises:
+            NotFound: a foreign horde, whose accounts are made on its page.
+        """
+        body = Registration(username=username).wire()
+        return await self._ask(Registered, Call(method="POST", path=paths.OURS_USERS, body=body, repeatable=False))
 
     async def generate(self, request: GenerateRequest, *, idempotency_key: str | None = None) -> AsyncResponse:
         """Ask for pictures.

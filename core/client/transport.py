@@ -127,6 +127,12 @@ class Transport:
         self._patience = patience
         self._budget = Budget()
 
+    def signed(self, api_key: SecretStr) -> Transport:
+        """The same way with another key, whose budget of calls is its own."""
+        return Transport(
+            self._base, self._session, api_key=api_key, client_agent=self._client_agent, patience=self._patience
+        )
+
     async def send(self, call: Call) -> Any:  # noqa: ANN401 decoded JSON
         """Send it, repeating where that is safe; the decoded answer.
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from pydantic import SecretStr
@@ -17,14 +18,17 @@ from pydantic import SecretStr
 from core.client.horde import HordeClient
 from core.client.transport import Patience
 from core.errors import ConfigError, NotFound
+from core.house.community import Community
 from core.house.offer import Offer
+from core.house.people import People
 from core.house.places import Book, Places
 from core.house.requests import Remembered, Requests, RequestState
+from core.house.seal import Seal
 from core.house.styles import Styles, load_styles
-from core.house.words import Vocabulary, load_vocabulary
+from core.house.words import Vocabulary
 from core.settings import Bots
 
-__all__ = ["House", "Remembered", "RequestState", "Requests", "open_house"]
+__all__ = ["Community", "House", "Remembered", "RequestState", "Requests", "open_house", "seal_of"]
 
 CLIENT_NAME, CLIENT_VERSION = "Largesse", "0.1.0"
 _PATIENCE = Patience(attempts=3, first_wait=0.3, longest_wait=5.0)
@@ -45,15 +49,20 @@ class House:
     """The rules that communities make."""
     styles: Styles
     """The named looks."""
-    words: Vocabulary | None
-    """What the bundled model can draw, where that is known."""
     settings: Bots
     """Limits and defaults of the conversations."""
     clock: Callable[[], float]
     """Seconds since 1970."""
+    community: Community
+    """The people, whatever platform they are on."""
+
+    @property
+    def words(self) -> Vocabulary | None:
+        """What the bundled model can draw, where that is known."""
+        return self.styles.words
 
 
-class Memory(Requests, Book, Protocol):
+class Memory(Requests, People, Book, Protocol):
     """What the house remembers over restarts."""
 
 
@@ -64,6 +73,7 @@ async def open_house(
     *,
     horde_url: str,
     api_key: SecretStr,
+    data_dir: Path,
     also_trusted: tuple[str, ...] = (),
     clock: Callable[[], float] = time.time,
 ) -> AsyncGenerator[House]:
@@ -74,6 +84,7 @@ async def open_house(
         memory: the bots' memory, opened by the caller.
         horde_url: the coordinator, found out by the caller (the setting may say "the bundled one").
         api_key: the key of the bots' account there, likewise.
+        data_dir: where the keys lie that seal people's own keys.
         also_trusted: other addresses of the same coordinator, where its pictures may lie.
         clock: seconds since 1970.
 
@@ -83,10 +94,15 @@ async def open_house(
     styles = load_styles(settings.styles_file)
     if settings.default_style:
         _check_default(styles, settings)
-    words = load_vocabulary(styles.vocabulary)
     agent = f"{CLIENT_NAME}:{CLIENT_VERSION}:{settings.contact or 'unknown'}"
     async with HordeClient(horde_url, api_key, agent, patience=_PATIENCE, also_trusted=also_trusted) as horde:
-        yield House(horde, Offer(horde, clock=clock), memory, Places(memory), styles, words, settings, clock)
+        community = Community(memory, seal_of(settings, data_dir))
+        yield House(horde, Offer(horde, clock=clock), memory, Places(memory), styles, settings, clock, community)
+
+
+def seal_of(settings: Bots, data_dir: Path) -> Seal:
+    """What seals people's API keys, as the settings say."""
+    return Seal(data_dir / "sealing.keys", settings.sealing_keys)
 
 
 def _check_default(styles: Styles, settings: Bots) -> None:

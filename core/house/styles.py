@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from core.chat.grammar import nearest, quoted
 from core.contract.names import Sampler
 from core.errors import ConfigError, NotFound
+from core.house.words import Vocabulary, load_vocabulary
 
 Side = Annotated[int, Field(ge=64, le=3072, multiple_of=64)]
 
@@ -95,6 +97,11 @@ class Styles(_Table):
                     known = ", ".join(self.families)
                     raise ValueError(f"style {name!r} names the family {family!r}; the families are: {known}")
         return self
+
+    @cached_property
+    def words(self) -> Vocabulary | None:
+        """What the bundled model can draw, read once; None where that is not known."""
+        return load_vocabulary(self.vocabulary)
 
     def family(self, model: str) -> tuple[str, Family]:
         """Name and hints of the first family that holds the model; models no pattern knows get SD 1's manners."""

@@ -1,6 +1,6 @@
 """`Store`: the bots' memory, one transaction for each verb.
 
-Implements `core.chat.memory.Memory`, `core.house.requests.Requests` and `core.house.places.Book`.
+Implements `core.chat.memory.Memory` and, for the house, `Requests`, `People` and `places.Book`.
 
 Opened by `run_bot.py`, used by dispatch, outbox and, as `house.requests`, by the conversations.
 """
@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.db import Database
 from core.errors import ConfigError
-from core.store import messages, places, requests, talks
+from core.store import messages, people, places, requests, talks
 from core.store.requests import RequestRow
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -168,6 +168,45 @@ class Store:
         values: dict[str, object] = {"platform": platform, "id": community, "rules": rules, "person": person}
         now = self._clock()
         await self._database.write(lambda tx: places.keep(tx, {**values, "now": now}))
+
+    async def account(self, platform: str, person: str) -> people.AccountRow | None:
+        """Whose identity that is."""
+        return await self._database.read(lambda tx: people.of(tx, platform, person))
+
+    async def open_account(self, account: str, *, platform: str, person: str, now: float) -> people.AccountRow:
+        """The account of an identity; the new one of this id where it has none."""
+        return await self._database.write(
+            lambda tx: people.open_for(tx, account, platform=platform, person=person, now=now)
+        )
+
+    async def sign_in(self, account: str, *, user: str, sealed: str) -> None:
+        """The account is that one on the horde from now on."""
+        await self._database.write(lambda tx: people.sign_in(tx, account, user=user, sealed=sealed))
+
+    async def identities(self, account: str) -> list[people.IdentityRow]:
+        """All identities of an account, longest linked first."""
+        return await self._database.read(lambda tx: people.identities(tx, account))
+
+    async def offer_link(self, code: str, *, account: str, expires: float) -> None:
+        """Whoever shows this code before it expires is this account."""
+        now = self._clock()
+        await self._database.write(lambda tx: people.offer(tx, code, account=account, expires=expires, now=now))
+
+    async def take_link(self, code: str, *, platform: str, person: str, now: float) -> people.AccountRow | None:
+        """Use up a code and link the identity; None = there is no such code any more."""
+        return await self._database.write(lambda tx: people.take(tx, code, platform=platform, person=person, now=now))
+
+    async def unlink(self, platform: str, person: str) -> bool:
+        """Take an identity out of its account; False = it was in none."""
+        return await self._database.write(lambda tx: people.unlink(tx, platform, person))
+
+    async def forget(self, platform: str, person: str) -> None:
+        """Delete everything that is kept about a person, under all their identities."""
+        await self._database.write(lambda tx: people.forget(tx, platform, person))
+
+    async def sealed_keys(self) -> list[people.AccountRow]:
+        """The accounts that have a key."""
+        return await self._database.read(people.keys)
 
     async def forget_old(self) -> None:
         """Delete keys, messages and requests that nobody can come back to; called when the store is opened."""

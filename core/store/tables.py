@@ -69,6 +69,43 @@ PLACES = Table(
     Column("changed", Float, nullable=False),
 )
 """The rules of communities, as JSON."""
+ACCOUNTS = Table(
+    "accounts",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("horde_user", Text, nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("created", Float, nullable=False),
+)
+"""People with all their identities: `horde_user` and the sealed API key are empty where they have none."""
+
+IDENTITIES = Table(
+    "identities",
+    METADATA,
+    Column("platform", Text, primary_key=True),
+    Column("person", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("linked", Float, nullable=False),
+)
+"""Who is whom: each identity belongs to one account at most."""
+
+LINK_CODES = Table(
+    "link_codes",
+    METADATA,
+    Column("code", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("expires", Float, nullable=False),
+)
+"""Digests of the codes that link an identity, used once."""
+
+LINK_TRIES = Table(
+    "link_tries",
+    METADATA,
+    Column("platform", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+"""Wrong codes."""
 
 _OPEN = TALKS.c.ended.is_(None)
 Index("talks_open", TALKS.c.platform, TALKS.c.begun, sqlite_where=_OPEN, postgresql_where=_OPEN)
@@ -76,3 +113,7 @@ Index("messages_standing", MESSAGES.c.platform, MESSAGES.c.place, MESSAGES.c.mes
 Index("messages_recent", MESSAGES.c.platform, MESSAGES.c.place, MESSAGES.c.person, MESSAGES.c.sent)
 Index("messages_about", MESSAGES.c.about)
 Index("requests_created", REQUESTS.c.created)
+Index("requests_person", REQUESTS.c.platform, REQUESTS.c.person)
+Index("identities_account", IDENTITIES.c.account)
+Index("link_codes_account", LINK_CODES.c.account)
+Index("link_tries_person", LINK_TRIES.c.platform, LINK_TRIES.c.person)

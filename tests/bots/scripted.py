@@ -106,6 +106,10 @@ class ScriptedHorde:
         self.losing = 0
         """So many answers to accepted requests to come are lost on the way."""
         self.refusal: tuple[int, dict[str, Any]] | None = None
+        self.people: dict[str, tuple[str, float]] = {}
+        """API key → `alias#id` and kudos."""
+        self.keys: list[str] = []
+        """The API key of each request for pictures."""
         self.calls: list[str] = []
         self.url = ""
 
@@ -129,6 +133,8 @@ class ScriptedHorde:
         app.router.add_get(paths.MODELS, self._models)
         app.router.add_get(paths.PERFORMANCE, self._performance)
         app.router.add_get(paths.OURS_HEALTH, self._health)
+        app.router.add_get(paths.FIND_USER, self._find_user)
+        app.router.add_post(paths.OURS_USERS, self._register)
         app.router.add_get("/pictures/{id}/{number}", self._picture)
         runner = web.AppRunner(app)
         await runner.setup()
@@ -150,6 +156,7 @@ class ScriptedHorde:
         if self.refusal:
             status, body = self.refusal
             return web.json_response(body, status=status)
+        self.keys.append(request.headers["apikey"])
         key = request.headers.get(paths.IDEMPOTENCY_KEY, "")
         asked = next((each for each in self.requests.values() if self.is_ours and each.key == key), None)
         if asked is None:
@@ -224,6 +231,19 @@ class ScriptedHorde:
         waiting = sum(not asked.done for asked in self.requests.values())
         return web.json_response({"queued_requests": waiting, "worker_count": len(self.models)})
 
+    async def _find_user(self, request: web.Request) -> web.Response:
+        who = self.people.get(request.headers["apikey"])
+        if who is None:
+            return web.json_response({"message": "No user of that key.", "rc": "InvalidAPIKey"}, status=401)
+        return web.json_response({"username": who[0], "id": int(who[0].rpartition("#")[2]), "kudos": who[1]})
+
+    async def _register(self, request: web.Request) -> web.Response:
+        if not self.is_ours:
+            return web.json_response({"message": "nothing here"}, status=404)
+        number, key = len(self.people) + 100, f"made-key-{len(self.people)}-for-tests"
+        self.people[key] = (f"{(await request.json())['username']}#{number}", 0.0)
+        return web.json_response({"id": number, "username": self.people[key][0], "key": key}, status=201)
+
     async def _health(self, _request: web.Request) -> web.Response:
         return web.json_response({"ok": True}, status=200 if self.is_ours else 404)
 
@@ -297,7 +317,9 @@ async def open_room(
     bots = Bots(requests_per_minute=600, **settings)
     async with (
         await Store.open(f"sqlite:///{folder / 'bots.db'}") as store,
-        open_house(bots, store, horde_url=horde.url, api_key=SecretStr("bots-key"), clock=clock) as house,
+        open_house(
+            bots, store, horde_url=horde.url, api_key=SecretStr("bots-key"), data_dir=folder, clock=clock
+        ) as house,
     ):
         dispatch = Dispatch(REPERTOIRE, house, store, requests_per_minute=600, allow=house.places.allow)
         room = Room(platform or FakePlatform(), dispatch, house)

@@ -28,7 +28,14 @@ NOTHING_KEPT: Any = None
 HORDE = HordeClient("http://127.0.0.1:9", SecretStr(""), "test:1:test")
 STYLES = load_styles(Path("config/styles.toml"))
 HOUSE = House(
-    HORDE, Offer(HORDE, clock=lambda: 0.0), NOTHING_KEPT, Places(NOTHING_KEPT), STYLES, None, Bots(), lambda: 0.0
+    HORDE,
+    Offer(HORDE, clock=lambda: 0.0),
+    NOTHING_KEPT,
+    Places(NOTHING_KEPT),
+    STYLES,
+    Bots(),
+    lambda: 0.0,
+    NOTHING_KEPT,
 )
 MODELS = (Offered("stable_diffusion", 3, 0.0), Offered("SDXL 1.0", 1, 0.0), Offered("little", 1, 0.0))
 

@@ -100,7 +100,13 @@ class Whole:
         """Open the house and take up what a former one left."""
         file = self.settings.general.data_dir / "bots.db"
         store = await self._bots.enter_async_context(await Store.open(f"sqlite:///{file}"))
-        house = open_house(self.settings.bots, store, horde_url=self.url, api_key=SecretStr(self.keys.bots))
+        house = open_house(
+            self.settings.bots,
+            store,
+            horde_url=self.url,
+            api_key=SecretStr(self.keys.bots),
+            data_dir=self.settings.general.data_dir,
+        )
         self.house = await self._bots.enter_async_context(house)
         self.dispatch = Dispatch(REPERTOIRE, self.house, store, requests_per_minute=600)
         await self.dispatch.resume(self.platform)

@@ -52,7 +52,8 @@ class Town:
         self._settings = settings or self._settings
         bots = Bots(requests_per_minute=600)
         store = await self._open.enter_async_context(await Store.open(f"sqlite:///{self.folder / 'bots.db'}"))
-        house = open_house(bots, store, horde_url=self.horde.url, api_key=SecretStr("bots-key"))
+        key = SecretStr("bots-key")
+        house = open_house(bots, store, horde_url=self.horde.url, api_key=key, data_dir=self.folder)
         self.port = reddit_port(self.there, self.folder, **self._settings)
         self.dispatch = Dispatch(
             REPERTOIRE, await self._open.enter_async_context(house), store, requests_per_minute=600
