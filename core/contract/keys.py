@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from core.contract.base import Answer, Ask, Sparse
+from core.contract.base import Answer, Ask, Sparse, Whole
 from core.contract.names import KeyScope
 
 
@@ -51,3 +51,32 @@ class Done(Answer):
     """It was done."""
 
     message: str = "OK"
+
+
+class SharedKeyInput(Ask):
+    """PUT sharedkeys and PATCH sharedkeys/{id}: a key that others may use up to a limit; -1 = no limit."""
+
+    kudos: int = Field(default=5000, ge=-1, le=50_000_000)
+    expiry: int = Field(default=-1, ge=-1)
+    """Days from now."""
+    name: str | None = Field(default=None, min_length=3, max_length=255)
+    max_image_pixels: int = Field(default=-1, ge=-1, le=4_194_304)
+    max_image_steps: int = Field(default=-1, ge=-1, le=500)
+    max_text_tokens: int = Field(default=-1, ge=-1, le=500)
+
+
+class SharedKeyDetails(Sparse):
+    """A shared key; whoever knows its id may use it."""
+
+    id: str
+    username: str = ""
+    """`alias#id` of its owner."""
+    name: str | None = None
+    kudos: Whole = 0
+    """What may be used of it, -1 = no limit."""
+    expiry: str | None = None
+    utilized: Whole = 0
+    """Kudos that were used of it."""
+    max_image_pixels: Whole = -1
+    max_image_steps: Whole = -1
+    max_text_tokens: Whole = -1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from core.contract.base import Answer, Ask, Sparse
+from core.contract.base import Answer, Ask, Sparse, Text
 
 
 class NewFilter(Ask):
@@ -46,7 +46,7 @@ class PromptToTest(Ask):
 class PromptSuspicion(Answer):
     """How many groups of filters matched, and which words."""
 
-    suspicion: str = "0"
+    suspicion: Text = "0"
     matches: list[str] = Field(default_factory=list[str])
 
 

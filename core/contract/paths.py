@@ -36,6 +36,8 @@ STATS_IMG_MODELS = f"{API}/stats/img/models"
 STATS_TEXT_TOTALS = f"{API}/stats/text/totals"
 STATS_TEXT_MODELS = f"{API}/stats/text/models"
 
+SHARED_KEYS = f"{API}/sharedkeys"
+SHARED_KEY = f"{API}/sharedkeys/{{id}}"
 FILTERS = f"{API}/filters"
 FILTER_REGEX = f"{API}/filters/regex"
 FILTER = f"{API}/filters/{{id}}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.contract import generate, people, problems, status, work, workers
+from core.contract import generate, keys, operations, people, problems, status, work, workers
 from core.contract.base import Answer, Ask, Wire
 from core.contract.codes import Rc
 
@@ -42,6 +42,11 @@ ANSWERS: dict[str, type[Answer]] = {
     "_v2_stats_img_models_get_200": status.ModelTotals,
     "_v2_stats_text_totals_get_200": status.TextTotals,
     "_v2_stats_text_models_get_200": status.ModelTotals,
+    "_v2_sharedkeys_put_200": keys.SharedKeyDetails,
+    "_v2_sharedkeys_sharedkey_id_get_200": keys.SharedKeyDetails,
+    "_v2_users_user_id_delete_200": keys.Done,
+    "_v2_filters_put_201": operations.FilterDetails,
+    "_v2_filters_post_200": operations.PromptSuspicion,
 }
 ASKS: dict[str, type[Ask]] = {
     "_v2_generate_async_post": generate.GenerateRequest,
@@ -105,6 +110,18 @@ OBJECTS: dict[str, type[Wire]] = {
     "ImgModelStats": status.ModelTotals,
     "TxtModelStats": status.ModelTotals,
     "RequestValidationError": problems.ValidationBody,
+    "SharedKeyInput": keys.SharedKeyInput,
+    "SharedKeyDetails": keys.SharedKeyDetails,
+    "SimpleResponse": keys.Done,
+    "PutNewFilter": operations.NewFilter,
+    "PatchExistingFilter": operations.FilterUpdate,
+    "FilterDetails": operations.FilterDetails,
+    "FilterPromptSuspicion": operations.PromptSuspicion,
+    "FilterRegex": operations.FilterRegex,
+    "AddTimeoutIPInput": operations.NewTimeout,
+    "DeleteTimeoutIPInput": operations.TimeoutToEnd,
+    "IPTimeout": operations.IpTimeout,
+    "AddWorkerTimeout": operations.WorkerTimeout,
 }
 BOUNDS = ("minimum", "maximum", "multipleOf", "minLength", "maxLength", "uniqueItems", "enum")
 KNOWN_DIFFERENCES = {
@@ -118,6 +135,7 @@ KNOWN_DIFFERENCES = {
     ("PopInputStable", "allow_controlnet", "default"),
     ("PopInputStable", "allow_sdxl_controlnet", "default"),
     ("PopInputStable", "allow_lora", "default"),
+    ("PatchExistingFilter", "replacement", "default"),  # what is not said is not changed
     ("PopInputStable", "limit_max_steps", "default"),
     ("PopInputStable", "extra_slow_worker", "default"),
 }

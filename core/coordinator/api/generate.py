@@ -20,12 +20,15 @@ from core.contract.generate import (
 )
 from core.contract.limits import LIMITS
 from core.coordinator.api.call import UNKNOWN_AGENT, Call
+from core.coordinator.api.shared_keys import find_shared
 from core.coordinator.blobs.keys import source_key
 from core.coordinator.blobs.results import shown
 from core.coordinator.blobs.sources import read_source
 from core.coordinator.rooms import Rooms
-from core.coordinator.rules import progress, protection, requests
+from core.coordinator.rules import progress, protection, requests, shared_keys
+from core.coordinator.rules.shared_keys import SharedKey
 from core.coordinator.rules.values import Accepted, Notice, Picture, Progress, Status, StoredSources, User
+from core.db import Writing
 from core.errors import InvalidRequest, LargesseError
 
 
@@ -33,15 +36,26 @@ async def accept(call: Call) -> web.Response:
     """POST generate/async: 202 with the id, or 200 with the price alone for a dry run."""
     call.key()
     body = await call.body(GenerateRequest)
-    user = await call.user()
+    user, shared = await _payer(call, body)
     terms, database = call.rooms.terms, call.rooms.database
     if body.dry_run:
         kudos = await database.read(
             lambda tx: requests.quote(tx, terms=terms, user=user, request=body, now=time.time())
         )
         return call.reply(DryRunResponse(kudos=kudos))
-    accepted = await _replayed(call, user) or await _accept_new(call, user, await _admitted(call, user, body))
+    if shared is not None:
+        body = body.model_copy(update={"proxied_account": None})  # only the service itself speaks for others
+    admitted = await _admitted(call, user if shared is None else shared_keys.stranger(user), body)
+    accepted = await _replayed(call, user) or await _accept_new(call, user, shared, admitted)
     return call.reply(_accepted(accepted, call.rooms.reference.warnings(body)), status=202)
+
+
+async def _payer(call: Call, body: GenerateRequest) -> tuple[User, SharedKey | None]:
+    """Who pays for a request, and the shared key by which that is so."""
+    found = await find_shared(call, call.key())
+    if found is None:
+        return await call.user(), None
+    return await call.rooms.database.read(lambda tx: shared_keys.payer(tx, found, body, now=time.time()))
 
 
 async def _admitted(call: Call, user: User, body: GenerateRequest) -> GenerateRequest:
@@ -62,13 +76,14 @@ async def _replayed(call: Call, user: User) -> Accepted | None:
     return await call.rooms.database.glance(lambda tx: requests.replay(tx, user=user, idempotency_key=key))
 
 
-async def _accept_new(call: Call, user: User, body: GenerateRequest) -> Accepted:
+async def _accept_new(call: Call, user: User, shared: SharedKey | None, body: GenerateRequest) -> Accepted:
     request_id = requests.new_id()
     stored: list[str] = []
     try:
         sources = await _store_sources(call, body, request_id, stored)
-        accepted = await call.rooms.database.optimistic(
-            lambda tx: requests.accept(
+
+        def work(tx: Writing) -> Accepted:
+            accepted = requests.accept(
                 tx,
                 terms=call.rooms.terms,
                 user=user,
@@ -82,7 +97,11 @@ async def _accept_new(call: Call, user: User, body: GenerateRequest) -> Accepted
                 key_hash=call.rooms.accounts.hashed(call.key()) if body.webhook else None,
                 origin=call.origin,
             )
-        )
+            if shared is not None:
+                shared_keys.charge(tx, shared, accepted)
+            return accepted
+
+        accepted = await call.rooms.database.optimistic(work)
     except LargesseError:
         await call.rooms.blobs.delete(stored)
         raise

@@ -9,8 +9,10 @@ from aiohttp import web
 
 from core.contract.people import KudosAward, KudosAwarded, KudosTransfer, KudosTransferred, UserDetails
 from core.coordinator.api.call import Call
+from core.coordinator.api.shared_keys import find_shared
 from core.coordinator.auth import invalid_key
 from core.coordinator.rules import accounts, figures, kudos
+from core.coordinator.rules.shared_keys import SharedKey
 from core.coordinator.rules.values import User
 from core.db import Reading
 from core.errors import NotFound
@@ -20,12 +22,27 @@ _PAGE_SECONDS = 10.0
 
 
 async def find_user(call: Call) -> web.Response:
-    """GET find_user: the account behind the key, as its owner sees it."""
+    """GET find_user: the account behind the key, as its owner sees it; behind a shared key, as everybody does."""
     if "apikey" not in call.request.headers:
         raise invalid_key()
+    shared = await find_shared(call, call.key())
+    if shared is not None:
+        return call.reply(await _behind(call, shared))
     user = await call.user()
     details = await call.rooms.database.read(lambda tx: figures.user_details(tx, user, privilege=1, now=time.time()))
     return call.reply(UserDetails.model_validate(details))
+
+
+async def _behind(call: Call, shared: SharedKey) -> UserDetails:
+    def look(tx: Reading) -> dict[str, Any]:
+        owner = accounts.get(tx, shared.user_id)
+        if owner is None:
+            raise _no_user()
+        return figures.user_details(tx, owner, privilege=0, now=time.time())
+
+    details = await call.rooms.database.read(look)
+    name = f"{details['username']} (Shared Key{': ' if shared.name else ''}{shared.name})"
+    return UserDetails.model_validate({**details, "username": name})
 
 
 async def user(call: Call) -> web.Response:

@@ -15,6 +15,7 @@ from core.coordinator.rules.values import Kind, User
 from core.coordinator.store import figures as store
 from core.coordinator.store import ledger as ledger_store
 from core.coordinator.store import requests as request_store
+from core.coordinator.store import shared_keys
 from core.coordinator.store import workers as worker_store
 from core.db import Reading
 
@@ -122,6 +123,7 @@ def user_details(tx: Reading, user: User, *, privilege: int, now: float) -> dict
     if privilege >= 1:
         active = [] if user.anonymous else request_store.active(tx, user.id)
         details |= {"contact": user.contact, "vpn": user.vpn, "special": user.special}
+        details["sharedkey_ids"] = shared_keys.of_user(tx, user.id)
         details["active_generations"] = {"image": active, "text": [], "alchemy": []}
         details["evaluating_kudos"] = kudos(ledger_store.balance(tx, escrow(user.id)))
     if privilege > 1:

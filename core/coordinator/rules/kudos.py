@@ -8,6 +8,7 @@ from core.coordinator.rules import accounts, ledger
 from core.coordinator.rules.ledger import Entry, hundredths, wallet
 from core.coordinator.rules.values import User
 from core.coordinator.store import accounts as store
+from core.coordinator.store import shared_keys
 from core.coordinator.store.ledger import Posting
 from core.db import Reading, Writing
 from core.errors import InvalidRequest, LargesseError, NotAllowed, NotEnoughKudos
@@ -27,7 +28,7 @@ def transfer(tx: Writing, *, sender: User, to: str, amount: int, idempotency_key
     Args:
         tx: the transaction.
         sender: who pays.
-        to: `alias#id` of the receiver.
+        to: `alias#id` of the receiver, or a shared key, whose owner gets them and whose limit they raise.
         amount: whole kudos.
         idempotency_key: names this one act of the sender.
         now: the time.
@@ -48,6 +49,7 @@ def transfer(tx: Writing, *, sender: User, to: str, amount: int, idempotency_key
     if ledger.spendable(tx, sender) < hundredths(amount):
         raise NotEnoughKudos("You do not have that many kudos to give.", code="KudosTransferNotEnough")
     _book(tx, sender, receiver, amount, idempotency_key, now)
+    shared_keys.top_up(tx, to, amount)
     if idempotency_key is not None:
         store.remember(tx, sender.id, SCOPE, idempotency_key, digest=digest, answer=str(amount), now=now)
     return float(amount)
@@ -76,7 +78,8 @@ def award(tx: Writing, *, giver: User, to: str, amount: int, idempotency_key: st
 def _receiver(tx: Reading, sender: User, to: str) -> User:
     if sender.anonymous:
         raise _refuse("KudosTransferFromAnon", "Anonymous people cannot give kudos away; make an account first.")
-    receiver = accounts.find_by_name(tx, to)
+    shared = shared_keys.by_id(tx, to)
+    receiver = accounts.find_by_name(tx, to) if shared is None else accounts.get(tx, shared[1])
     if receiver is None:
         raise _refuse("InvalidTargetUsername", f"There is nobody called {to!r}; names look like alias#123.")
     if receiver.anonymous:

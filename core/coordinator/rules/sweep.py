@@ -13,7 +13,7 @@ from core.coordinator.rules import holds, restart, rewards
 from core.coordinator.rules.ledger import Entry
 from core.coordinator.rules.progress import blob_of
 from core.coordinator.rules.values import Kind, Swept
-from core.coordinator.store import accounts, figures, jobs, protection
+from core.coordinator.store import accounts, figures, jobs, protection, shared_keys
 from core.coordinator.store import ledger as ledger_store
 from core.coordinator.store import requests as store
 from core.coordinator.store.lanes import Lanes
@@ -85,6 +85,7 @@ def _forget(tx: Writing, terms: Coordinator, request_id: str, now: float) -> Non
     if row.waiting:
         tx.local(Lanes).leave(tx, row.id, row.rank, json.loads(row.lanes))
     holds.release(tx, row, held=row.held, now=now)
+    shared_keys.fold(tx, row.id, row.tax + row.consumed)
     kept = _given(tx, row) if terms.blobs.keep_shared else set[str]()
     results = [shared_key(job) if job in kept else blob_of(job) for job in jobs.ids(tx, row.id)]
     jobs.wish_away(tx, [*results, *_source_keys(row)], now)

@@ -339,3 +339,20 @@ refused_prompts = _table(
     Index(None, "at"),
 )
 """Prompts that were refused, for moderators to look at; forgotten after a month."""
+
+shared_keys = _table(
+    "shared_keys",
+    _uuid(key=True),
+    Column("user_id", _Serial, nullable=False),
+    _words("name"),
+    _number("kudos"),
+    _time("expiry", null=True),
+    _number("utilized"),
+    *(_number(name, -1) for name in ("max_pixels", "max_steps", "max_tokens")),
+    _time("created"),
+    Index(None, "user_id"),
+)
+"""Keys that others may use; the id is the key. `kudos` is the limit, whole, -1 = none; `utilized` is hundredths."""
+
+shared_uses = _table("shared_uses", _uuid("request_id", key=True), _uuid("key_id"), Index(None, "key_id"))
+"""Which requests that are still known were made with which shared key."""

@@ -145,6 +145,7 @@ ON_BOTH = {
     "test_refusals",
     "test_refusals_of_async",
     "test_sdk",
+    "test_shared_keys",
     "test_sweeper",
 }
 """Modules that are run on PostgreSQL as well; the others are about what no database knows: files, buckets, news."""

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.contract import paths
-from core.contract.keys import Done, KeyDetails, KeyMade, KeyWanted, Registered, Registration
+from core.contract.keys import (
+    Done,
+    KeyDetails,
+    KeyMade,
+    KeyWanted,
+    Registered,
+    Registration,
+    SharedKeyDetails,
+    SharedKeyInput,
+)
 from core.contract.people import UserUpdate, UserUpdated
-from core.coordinator.api import keys, members
+from core.coordinator.api import keys, members, shared_keys
 from core.coordinator.api.endpoint import Endpoint, Key
 from core.coordinator.rates import Rule, Whom
 
@@ -40,6 +49,22 @@ ACCOUNTS: Sequence[Endpoint] = (
     ),
     Endpoint(
         "DELETE", paths.OURS_KEY, keys.revoke, "Make a key worthless", "People", Key.REQUIRED, answer=Done,
+        rates=_SOMETIMES, also=_REFUSED,
+    ),
+    Endpoint(
+        "PUT", paths.SHARED_KEYS, shared_keys.make, "Share a key", "People", Key.REQUIRED, body=SharedKeyInput,
+        answer=SharedKeyDetails, rates=(Rule("5/minute"),), also=_REFUSED,
+    ),
+    Endpoint(
+        "GET", paths.SHARED_KEY, shared_keys.one, "What is left of a shared key", "People", answer=SharedKeyDetails,
+        also={401: "There is no such key."},
+    ),
+    Endpoint(
+        "PATCH", paths.SHARED_KEY, shared_keys.change, "Change a shared key", "People", Key.REQUIRED,
+        body=SharedKeyInput, answer=SharedKeyDetails, rates=_SOMETIMES, also=_REFUSED,
+    ),
+    Endpoint(
+        "DELETE", paths.SHARED_KEY, shared_keys.delete, "End a shared key", "People", Key.REQUIRED, answer=Done,
         rates=_SOMETIMES, also=_REFUSED,
     ),
 )  # fmt: skip
