@@ -45,6 +45,10 @@ class Coordinator(Section):
     enabled: bool = Field(default=True, description="Run the coordinator in `up`.")
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 opens it to the network.")
     port: Port = Field(default=7001, description="Port to listen on; 0 takes any free one.")
+    metrics_port: Port = Field(
+        default=0, description="Port of /metrics for Prometheus, the first of one for each process; 0 = none."
+    )
+    metrics_host: str = Field(default="127.0.0.1", description="Address on which /metrics is told.")
     processes: int = Field(
         default=1, ge=1, le=256, description="Processes that answer calls; more than 1 needs PostgreSQL."
     )

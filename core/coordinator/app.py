@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import log
 from core.coordinator.api.openapi import document
 from core.coordinator.api.routes import ENDPOINTS, add_routes
-from core.coordinator.api.status import front_figures
+from core.coordinator.api.status import front_figures, performance_figures
 from core.coordinator.auth import Accounts
 from core.coordinator.blobs.guard import Fetcher
 from core.coordinator.blobs.opening import open_blobs
@@ -27,6 +27,7 @@ from core.coordinator.courier import run_courier
 from core.coordinator.exchange import lively, run_exchange
 from core.coordinator.keys import hash_key, house_keys, load_secret
 from core.coordinator.memo import Memo
+from core.coordinator.metrics import Metrics, exposed
 from core.coordinator.middleware import add_headers, frame
 from core.coordinator.pages.views import add_pages
 from core.coordinator.peers import Peers
@@ -41,6 +42,7 @@ from core.settings import Settings
 
 _log = log.get(__name__)
 
+METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
 DATABASE_FILE = "coordinator.db"
 BOTS_ENDOWMENT = 100_000.0
 """Kudos that the bots' account starts with, so that large pictures, which are paid in advance, can be asked for."""
@@ -56,10 +58,12 @@ def create_app(settings: Settings) -> web.Application:
     """The whole coordinator but its sweeper; it opens the database when it is started, and closes it at the end."""
     terms = settings.coordinator
     rates = Rates(enabled=terms.limits.rate_limits, counters=Counters(terms.limits.counters_url.get_secret_value()))
+    metrics = Metrics()
     app = web.Application(
-        middlewares=[frame(rates, Peers(terms.trusted_proxies), version=VERSION)],
+        middlewares=[frame(rates, Peers(terms.trusted_proxies), metrics, version=VERSION)],
         client_max_size=terms.limits.max_body_bytes,
     )
+    app[METRICS] = metrics
     app.on_response_prepare.append(add_headers)
     add_routes(app, rates)
     add_pages(app, lambda: document(ENDPOINTS, title=terms.name), front_figures)
@@ -166,7 +170,13 @@ async def serve(
         terms = settings.coordinator
         shared = listening or bind(terms.host, terms.port)
         address = await _listen(runner, terms.host, shared)
-        async with asyncio.TaskGroup() as group:
+        figures = exposed(
+            app[METRICS],
+            lambda: performance_figures(app[ROOMS]),
+            host=terms.metrics_host,
+            port=terms.metrics_port,
+        )
+        async with figures, asyncio.TaskGroup() as group:
             sweeper = group.create_task(run_sweeper(app[ROOMS]))
             courier = group.create_task(run_courier(app[ROOMS]))
             exchange = group.create_task(run_exchange(app[ROOMS]))

@@ -20,6 +20,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from core import log
 from core.contract.codes import Rc
+from core.coordinator.metrics import Metrics
 from core.coordinator.peers import Peers, parse
 from core.coordinator.rates import Rates
 from core.coordinator.rooms import ROOMS
@@ -83,7 +84,7 @@ def status_of(error: LargesseError) -> int:
     return next((status for kind, status in _STATUS_OF_CLASS if isinstance(error, kind)), 500)
 
 
-def frame(rates: Rates, peers: Peers, *, version: str) -> Middleware:
+def frame(rates: Rates, peers: Peers, metrics: Metrics, *, version: str) -> Middleware:
     """The one middleware of the coordinator; version: said in every answer, with the host and port that gave it."""
 
     @web.middleware
@@ -94,6 +95,7 @@ def frame(rates: Rates, peers: Peers, *, version: str) -> Middleware:
         structlog.contextvars.bind_contextvars(request_id=name)  # each connection has a context of its own
         request[ADDRESS] = peers.origin(request.remote or "", request.headers.getall("X-Forwarded-For", ()))
         response = await _answered(request, handler, rates, headers)
+        metrics.answered(_endpoint(request), response.status, time.monotonic() - began)
         if _level.isEnabledFor(logging.DEBUG):
             _log.debug(
                 "answered",

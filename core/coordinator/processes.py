@@ -73,7 +73,7 @@ class _Keeper:
     """Keeps one of the processes alive."""
 
     def __init__(self, settings: Settings, listening: socket.socket, number: int, stop: asyncio.Event) -> None:
-        self._settings = settings
+        self._settings = _of_process(settings, number)
         self._listening = listening
         self._number = number
         self._stop = stop
@@ -143,6 +143,15 @@ class _Keeper:
             raise ConfigError(word)
         else:
             self.started.cancel()
+
+
+def _of_process(settings: Settings, number: int) -> Settings:
+    """The settings of one of the processes: each tells its own figures, on a port of its own."""
+    terms = settings.coordinator
+    if not terms.metrics_port:
+        return settings
+    own = terms.model_copy(update={"metrics_port": terms.metrics_port + number})
+    return settings.model_copy(update={"coordinator": own})
 
 
 async def _readable(descriptor: int) -> None:

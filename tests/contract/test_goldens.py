@@ -46,7 +46,6 @@ ANSWERS: dict[str, type[Answer]] = {
     "_v2_sharedkeys_sharedkey_id_get_200": keys.SharedKeyDetails,
     "_v2_users_user_id_delete_200": keys.Done,
     "_v2_filters_put_201": operations.FilterDetails,
-    "_v2_filters_post_200": operations.PromptSuspicion,
 }
 ASKS: dict[str, type[Ask]] = {
     "_v2_generate_async_post": generate.GenerateRequest,
