@@ -37,6 +37,9 @@ class Limits(Section):
     max_textual_inversions: int = Field(default=20, ge=0, description="Most textual inversions of a request.")
     max_source_bytes: int = Field(default=5_000_000, ge=1000, description="Largest source picture, bytes.")
     max_body_bytes: int = Field(default=40_000_000, ge=1000, description="Largest HTTP body, bytes.")
+    body_seconds: float = Field(
+        default=60.0, gt=0, description="Seconds that the body of a call may take to arrive; then it is given up."
+    )
     max_worker_models: int = Field(default=300, ge=1, description="Most models that count of what a worker declares.")
     concurrency: int = Field(default=30, ge=0, description="Pictures one account may have waiting.")
     anonymous_concurrency: int = Field(

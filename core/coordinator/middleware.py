@@ -186,6 +186,7 @@ def _framework(request: web.Request, error: web.HTTPException) -> web.StreamResp
     sentences = {
         404: f"There is nothing at {request.rel_url.raw_path[:200]}.",
         405: f"{request.method} is not possible here.",
+        408: "The body of this call took too long to arrive.",
         413: "The body of this call is too large.",
     }
     response = problem(error.status, sentences.get(error.status, error.reason))

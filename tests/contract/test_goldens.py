@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.contract import generate, keys, operations, people, problems, status, work, workers
+from core.contract import generate, keys, operations, people, problems, status, teams, work, workers
 from core.contract.base import Answer, Ask, Wire
 from core.contract.codes import Rc
 
@@ -109,6 +109,10 @@ OBJECTS: dict[str, type[Wire]] = {
     "ImgModelStats": status.ModelTotals,
     "TxtModelStats": status.ModelTotals,
     "RequestValidationError": problems.ValidationBody,
+    "CreateTeamInput": teams.NewTeam,
+    "ModifyTeamInput": teams.TeamUpdate,
+    "ModifyTeam": teams.TeamChanged,
+    "DeletedTeam": teams.TeamDeleted,
     "SharedKeyInput": keys.SharedKeyInput,
     "SharedKeyDetails": keys.SharedKeyDetails,
     "SimpleResponse": keys.Done,

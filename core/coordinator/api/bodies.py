@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
 from aiohttp import web
@@ -20,18 +23,37 @@ MAX_DEPTH = 32
 _MAX_INTEGER = 2**63 - 1
 
 
-async def read_body(request: web.Request, model: type[B], bounds: Bounds) -> B:
+async def read_body(request: web.Request, model: type[B], bounds: Bounds, *, seconds: float) -> B:
     """The body of a call as `model`.
 
+    Args:
+        request: the call.
+        model: what it is read as.
+        bounds: the limits of this coordinator.
+        seconds: how long the body may take to arrive.
+
     Raises:
+        HTTPRequestTimeout: it took longer.
         InvalidPayload: it is no JSON object, or a field is not what it may be.
         InvalidRequest: a text holds a NUL character (code NulByteInPayload).
     """
-    document = decode(await request.read())
+    async with in_time(seconds):
+        raw = await request.read()
+    document = decode(raw)
     try:
         return model.read(document, bounds)
     except ValidationError as error:
         raise InvalidPayload(validation_body(error).errors) from None
+
+
+@asynccontextmanager
+async def in_time(seconds: float) -> AsyncGenerator[None]:
+    """A call whose sender dawdles is given up (408), so that slow senders hold nothing for long."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
 
 
 def decode(raw: bytes) -> dict[str, Any]:

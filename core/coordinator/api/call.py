@@ -121,7 +121,7 @@ class Call:
         """The JSON body; raises InvalidPayload where it is not what `model` allows."""
         limits = self.rooms.terms.limits
         bounds = Bounds(max_side=limits.max_side, max_steps=limits.max_steps, max_batch=limits.max_batch)
-        return await read_body(self.request, model, bounds)
+        return await read_body(self.request, model, bounds, seconds=limits.body_seconds)
 
     def reply(self, answer: Answer | Sequence[Answer], status: int = 200) -> web.Response:
         """The answer as JSON, cut down to what `X-Fields` asks for."""

@@ -26,6 +26,7 @@ _STATUSES = {
     202: "Accepted.",
     400: "Something in the call is not what it may be.",
     404: "There is no such thing (any more).",
+    408: "The body took too long to arrive.",
     429: "Too often, or too much at once; `Retry-After` says when to try again.",
     500: "A fault of the coordinator; the log holds the `X-Request-Id` of the answer.",
 }
@@ -100,7 +101,8 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     responses: dict[int, dict[str, Any]] = {endpoint.status: _good(endpoint)}
     for status, sentence in endpoint.also.items():
         responses[status] = _refusal(sentence) if status >= 400 else {"description": sentence}
-    for status in (400, 404, 429, 500):
+    slow = (408,) if endpoint.body is not None or endpoint.takes else ()
+    for status in (400, 404, *slow, 429, 500):
         responses.setdefault(status, _refusal(_STATUSES[status]))
     responses[400] = {
         "description": _STATUSES[400],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from core.coordinator.api.bodies import in_time
 from core.coordinator.api.call import Call
 from core.coordinator.blobs.disk import DiskBlobs
 from core.coordinator.blobs.signer import Access
@@ -45,7 +46,8 @@ async def put(call: Call) -> web.Response:
     limit = call.rooms.terms.limits.max_body_bytes
     if (call.request.content_length or 1) > limit:
         raise InvalidRequest(f"The picture is larger than {limit} bytes.", code="PictureTooLarge")
-    await blobs.receive(key, call.request.content.iter_chunked(_PIECE), limit=limit)
+    async with in_time(call.rooms.terms.limits.body_seconds):
+        await blobs.receive(key, call.request.content.iter_chunked(_PIECE), limit=limit)
     return web.Response(status=200)
 
 

@@ -13,6 +13,7 @@ from core.contract.generate import ExtraSourceImage
 from core.contract.names import JobState, MetadataType, MetadataValue
 from core.contract.work import (
     JobPayload,
+    PopMessage,
     PopRequest,
     PopResponse,
     ProgressRequest,
@@ -22,6 +23,7 @@ from core.contract.work import (
     SubmitResponse,
 )
 from core.coordinator.api.call import Call
+from core.coordinator.api.teams import told
 from core.coordinator.blobs.keys import result_key
 from core.coordinator.blobs.sources import as_webp, unpack
 from core.coordinator.rules import dispatch, settle
@@ -52,14 +54,14 @@ async def pop(call: Call) -> web.Response:
         left = until - time.monotonic()
         if isinstance(offer, Offer):
             call.rooms.live.touch(offer.request_id)
-            return call.reply(_job(call, offer))
+            return call.reply(_job(call, offer, await told(call.rooms, offer.worker_id)))
         if offer.busy and hurries < _HURRIES and not call.rooms.live.closing:
             hurries += 1
             await asyncio.sleep(_HURRY)
             continue
         hurries = 0
         if left <= 0 or call.rooms.live.closing or not await _woken(call, arrival, left):
-            return call.reply(_no_job(offer))
+            return call.reply(_no_job(offer, await told(call.rooms, offer.worker_id)))
 
 
 async def _woken(call: Call, arrival: asyncio.Event, left: float) -> bool:
@@ -73,11 +75,11 @@ async def _woken(call: Call, arrival: asyncio.Event, left: float) -> bool:
     return transport is not None and not transport.is_closing()
 
 
-def _no_job(nothing: Nothing) -> PopResponse:
-    return PopResponse(skipped=Skipped.model_validate(dict(nothing.skipped)))
+def _no_job(nothing: Nothing, messages: list[PopMessage]) -> PopResponse:
+    return PopResponse(skipped=Skipped.model_validate(dict(nothing.skipped)), messages=messages)
 
 
-def _job(call: Call, offer: Offer) -> PopResponse:
+def _job(call: Call, offer: Offer, messages: list[PopMessage]) -> PopResponse:
     blobs, origin, sources = call.rooms.blobs, call.origin, offer.sources
     uploads = [blobs.put_url(job.blob, origin=origin) for job in offer.jobs]
     extra = [
@@ -96,6 +98,7 @@ def _job(call: Call, offer: Offer) -> PopResponse:
         r2_upload=uploads[0],
         r2_uploads=uploads,
         seeds=[job.seed for job in offer.jobs],
+        messages=messages,
     )
 
 

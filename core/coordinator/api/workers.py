@@ -63,8 +63,6 @@ async def change(call: Call) -> web.Response:
     call.key()
     body = await call.body(WorkerUpdate)
     user, wanted = await call.user(), call.part("id")
-    if body.team:
-        raise NotFound("There is no such team on this horde.", code="TeamNotFound")
     await call.rooms.database.write(
         lambda tx: workers.change(
             tx,
@@ -75,9 +73,10 @@ async def change(call: Call) -> web.Response:
             info=body.info,
             name=body.name,
             paused=body.paused,
+            team=body.team,
         )
     )
-    changed = {"maintenance": body.maintenance, "paused": body.paused, "info": body.info, "name": body.name}
+    changed = body.model_dump(include={"maintenance", "paused", "info", "name", "team"})
     return call.reply(WorkerUpdated.model_validate(changed))
 
 

@@ -15,7 +15,7 @@ from core.coordinator.rules.values import Kind, User
 from core.coordinator.store import figures as store
 from core.coordinator.store import ledger as ledger_store
 from core.coordinator.store import requests as request_store
-from core.coordinator.store import shared_keys
+from core.coordinator.store import shared_keys, teams
 from core.coordinator.store import workers as worker_store
 from core.db import Reading
 
@@ -207,6 +207,8 @@ def worker_details(tx: Reading, worker: Live, *, privileged: bool, now: float) -
         "sdxl_controlnet": traits_of.SDXL_CONTROLNET in able,
         **{field: capability in able for field, capability in _ABLE.items()},
     }
+    if (team := teams.team_of(tx, row.id)) is not None:
+        details["team"] = {"id": team[0], "name": team[1]}
     if privileged or row.owner_public:
         details["owner"] = f"{row.owner_name}#{row.user_id}"
     if privileged:

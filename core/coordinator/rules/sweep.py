@@ -9,7 +9,7 @@ from typing import Any
 
 from core.contract.names import JobState
 from core.coordinator.blobs.keys import shared_key
-from core.coordinator.rules import holds, restart, rewards
+from core.coordinator.rules import holds, messages, restart, rewards
 from core.coordinator.rules.ledger import Entry
 from core.coordinator.rules.progress import blob_of
 from core.coordinator.rules.values import Kind, Swept
@@ -54,6 +54,7 @@ def sweep(tx: Writing, *, terms: Coordinator, now: float) -> Swept:
     if figures.due(tx, "idempotency", every=3600, now=now):
         accounts.forget(tx, now - REMEMBERED_SECONDS)
         protection.forget(tx, now)
+        messages.forget(tx, now)
     if figures.due(tx, "monthly", every=REWARDS_EVERY, now=now):
         rewards.monthly(tx, now=now)
     if figures.due(tx, "trust", every=TRUST_EVERY, now=now):

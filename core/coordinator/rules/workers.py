@@ -12,7 +12,7 @@ from core.coordinator.rules import traits as traits_of
 from core.coordinator.rules.fleet import STALE_AFTER, Fleet, Live, live
 from core.coordinator.rules.ledger import Entry, escrow, wallet
 from core.coordinator.rules.values import Kind, User
-from core.coordinator.store import figures
+from core.coordinator.store import figures, teams
 from core.coordinator.store import workers as store
 from core.coordinator.store.ledger import Posting
 from core.coordinator.store.workers import WorkerRow
@@ -202,8 +202,9 @@ def change(
     info: str | None = None,
     name: str | None = None,
     paused: bool | None = None,
+    team: str | None = None,
 ) -> Live:
-    """Change what an owner or moderator may change; None leaves a thing as it is.
+    """Change what an owner or moderator may change; None leaves a thing as it is, an empty team is none.
 
     Raises:
         NotFound: there is no such worker.
@@ -225,9 +226,11 @@ def change(
         "paused": paused,
     }
     values = {column: value for column, value in wanted.items() if value is not None}
-    if not values:
+    if not values and team is None:
         raise InvalidRequest("Name something to change.", code="NoWorkerModSelected")
-    store.change(tx, worker_id, values)
+    if team and teams.by_id(tx, team) is None:
+        raise NotFound("There is no such team.", code="TeamNotFound")
+    store.change(tx, worker_id, values if team is None else {**values, "team_id": team or None})
     tx.after_commit(tx.local(Fleet).changed)
     return live(row._replace(**values))
 

@@ -356,3 +356,26 @@ shared_keys = _table(
 
 shared_uses = _table("shared_uses", _uuid("request_id", key=True), _uuid("key_id"), Index(None, "key_id"))
 """Which requests that are still known were made with which shared key."""
+
+teams = _table(
+    "teams",
+    _uuid(key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    _words("info"),
+    Column("user_id", _Serial, nullable=False),
+    _time("created"),
+)
+"""Teams of workers; `user_id` made it."""
+
+messages = _table(
+    "messages",
+    _uuid(key=True),
+    _uuid("worker_id", null=True),
+    Column("user_id", _Serial, nullable=False),
+    _words("message"),
+    _words("origin"),
+    _time("created"),
+    _time("expires"),
+    Index(None, "expires"),
+)
+"""Messages to those who run a worker, or to all of them where `worker_id` is null; `user_id` wrote it."""

@@ -147,6 +147,7 @@ ON_BOTH = {
     "test_sdk",
     "test_shared_keys",
     "test_sweeper",
+    "test_teams",
 }
 """Modules that are run on PostgreSQL as well; the others are about what no database knows: files, buckets, news."""
 

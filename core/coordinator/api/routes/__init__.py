@@ -36,6 +36,7 @@ from core.coordinator.api.call import adapt
 from core.coordinator.api.endpoint import Endpoint, Key
 from core.coordinator.api.routes.accounts import ACCOUNTS
 from core.coordinator.api.routes.operations import OPERATIONS
+from core.coordinator.api.routes.teams import TEAMS
 from core.coordinator.blobs.disk import ROUTE as PICTURES
 from core.coordinator.rates import GENERATE, Rates, Rule, Scope
 
@@ -122,6 +123,7 @@ ENDPOINTS: Sequence[Endpoint] = (
         Key.REQUIRED, answer=WebhookSecret, also={401: _GONE, 403: _NOT_YOURS}, rates=(Rule("30/minute"),),
     ),
     *ACCOUNTS,
+    *TEAMS,
     Endpoint(
         "GET", paths.WORKERS, workers.listed, "Workers that are there", "Workers", Key.OPTIONAL,
         answer=WorkerDetails, many=True, also={401: _GONE},
