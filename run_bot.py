@@ -78,6 +78,7 @@ async def _bots(settings: Settings, url: str, stop: asyncio.Event, say: str | No
     from core.chat.dispatch import Dispatch
     from core.coordinator.keys import introduce
     from core.house import open_house
+    from core.kudos.clerk import paying
     from core.store import Store
 
     url, key = introduce(settings, "bots", url)
@@ -88,7 +89,8 @@ async def _bots(settings: Settings, url: str, stop: asyncio.Event, say: str | No
         try:
             if say is not None:
                 return await run_once(dispatch, say=say, out=chat.pictures_dir, person=chat.person, data_dir=folder)
-            await dispatch.listen(*adapters.opened(settings.platforms(), data_dir=folder), until=stop)
+            async with paying(house, store, adapters.opened(settings.platforms(), data_dir=folder)) as ports:
+                await dispatch.listen(*ports, until=stop)
         finally:
             stop.set()
             await dispatch.close(drain=DRAIN_SECONDS)

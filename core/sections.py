@@ -50,6 +50,22 @@ class Limits(Section):
     )
 
 
+class Gifts(Section):
+    """Kudos that people give each other by emoji or with `tip` (docs/kudos.md)."""
+
+    undo_seconds: int = Field(
+        default=60, ge=0, le=86_400, description="Seconds in which a gift can be taken back by taking the emoji away."
+    )
+    claim_days: float = Field(
+        default=7, gt=0, le=365, description="Days that somebody without an account has to claim what they were given."
+    )
+    confirm_above: int = Field(
+        default=100, ge=0, description="Kudos above which an emoji alone is not enough: the giver is asked in private."
+    )
+    most_a_day: int = Field(default=1000, ge=1, description="Most kudos one person gives in a day.")
+    most_to_one: int = Field(default=300, ge=1, description="Most kudos one person gives another in a day.")
+
+
 class Blobs(Section):
     """Where pictures are kept: a folder of this machine, or buckets of a service that speaks S3 (docs/blobs.md)."""
 

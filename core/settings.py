@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from core.errors import ConfigError
 from core.platforms import Console, Mastodon, Matrix, Platform, Reddit, Web
-from core.sections import Blobs, Limits, Port, Section
+from core.sections import Blobs, Gifts, Limits, Port, Section
 
 ENV_PREFIX = "LARGESSE__"
 DEFAULT_FILE = Path("config/largesse.toml")
@@ -159,6 +159,8 @@ class Bots(Section):
     )
     max_pictures: int = Field(default=4, ge=1, le=20, description="Most pictures a person may ask for at once.")
     requests_per_minute: int = Field(default=20, ge=1, description="Commands one person may give in a minute.")
+    emoji_file: Path = Field(default=Path("config/emoji.toml"), description="What emoji are worth.")
+    gifts: Gifts = Field(default_factory=Gifts)
     sealing_keys: SecretStr = Field(
         default=SecretStr(""),
         description="Fernet keys that seal people's API keys, comma between them, the first one seals; empty = the "

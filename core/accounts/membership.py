@@ -53,7 +53,16 @@ def own_horde(house: House, account: Account | None) -> HordeClient | None:
     """The horde as an account of ours; None where that has no key."""
     if account is None or not account.sealed:
         return None
-    return house.horde.signed(house.community.seal.open(account.id, account.sealed))
+    return horde_signed(house, account.id, account.sealed)
+
+
+def horde_signed(house: House, account: str, sealed: str) -> HordeClient:
+    """The horde with an account's sealed key.
+
+    Raises:
+        NotAllowed: it cannot be opened any more; says what to do.
+    """
+    return house.horde.signed(house.community.seal.open(account, sealed))
 
 
 async def log_in(house: House, person: Person, key: str) -> str:

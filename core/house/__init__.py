@@ -19,6 +19,7 @@ from core.client.horde import HordeClient
 from core.client.transport import Patience
 from core.errors import ConfigError, NotFound
 from core.house.community import Community
+from core.house.gifts import GiftBook, load_emoji
 from core.house.offer import Offer
 from core.house.people import People
 from core.house.places import Book, Places
@@ -62,7 +63,7 @@ class House:
         return self.styles.words
 
 
-class Memory(Requests, People, Book, Protocol):
+class Memory(Requests, People, GiftBook, Book, Protocol):
     """What the house remembers over restarts."""
 
 
@@ -89,14 +90,14 @@ async def open_house(
         clock: seconds since 1970.
 
     Raises:
-        ConfigError: the styles file cannot be used, or the default style is not in it.
+        ConfigError: the file of styles or of emoji cannot be used, or the default style is not in it.
     """
     styles = load_styles(settings.styles_file)
     if settings.default_style:
         _check_default(styles, settings)
     agent = f"{CLIENT_NAME}:{CLIENT_VERSION}:{settings.contact or 'unknown'}"
     async with HordeClient(horde_url, api_key, agent, patience=_PATIENCE, also_trusted=also_trusted) as horde:
-        community = Community(memory, seal_of(settings, data_dir))
+        community = Community(memory, seal_of(settings, data_dir), memory, load_emoji(settings.emoji_file))
         yield House(horde, Offer(horde, clock=clock), memory, Places(memory), styles, settings, clock, community)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.house.gifts import GiftBook
 from core.house.people import People
 from core.house.seal import Seal
 
@@ -16,3 +18,7 @@ class Community:
     """Their accounts and identities."""
     seal: Seal
     """Keeps their API keys."""
+    gifts: GiftBook
+    """What they give each other."""
+    emoji: Mapping[str, int]
+    """What an emoji is worth, kudos, where a community says nothing else."""

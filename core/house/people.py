@@ -86,6 +86,10 @@ class People(Protocol):
         """Delete the account of an identity, all its identities, and what was asked for with any of them."""
         ...
 
+    async def name_of(self, platform: str, person: str) -> str:
+        """What somebody calls themselves there; empty = not known."""
+        ...
+
     async def sealed_keys(self) -> Sequence[Account]:
         """The accounts that have a key."""
         ...

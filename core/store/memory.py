@@ -1,6 +1,6 @@
 """`Store`: the bots' memory, one transaction for each verb.
 
-Implements `core.chat.memory.Memory` and, for the house, `Requests`, `People` and `places.Book`.
+Implements `core.chat.memory.Memory` and, for the house, `Requests`, `People`, `GiftBook` and `places.Book`.
 
 Opened by `run_bot.py`, used by dispatch, outbox and, as `house.requests`, by the conversations.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.db import Database
 from core.errors import ConfigError
-from core.store import messages, people, places, requests, talks
+from core.store import gifts, messages, people, places, requests, talks
 from core.store.requests import RequestRow
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -207,6 +207,48 @@ class Store:
     async def sealed_keys(self) -> list[people.AccountRow]:
         """The accounts that have a key."""
         return await self._database.read(people.keys)
+
+    async def name_of(self, platform: str, person: str) -> str:
+        """What somebody calls themselves there; empty = not known."""
+        return await self._database.read(lambda tx: people.name_of(tx, platform, person))
+
+    async def promise(self, gift: Mapping[str, object], *, balance: float, most_a_day: int, most_to_one: int) -> str:
+        """Write a gift down, or say why not."""
+        return await self._database.write(
+            lambda tx: gifts.promise(tx, gift, balance=balance, most_a_day=most_a_day, most_to_one=most_to_one)
+        )
+
+    async def confirm(self, gift: str, *, person: str, due: float) -> gifts.GiftRow | None:
+        """Its giver means it."""
+        return await self._database.write(lambda tx: gifts.confirm(tx, gift, person=person, due=due))
+
+    async def cancel(self, gift: str, *, now: float) -> gifts.GiftRow | None:
+        """Take it back where that is still possible."""
+        return await self._database.write(lambda tx: gifts.cancel(tx, gift, now=now))
+
+    async def gifts_for(self, platform: str, place: str, message: str) -> list[gifts.GiftRow]:
+        """What was given for a message."""
+        return await self._database.read(lambda tx: gifts.given_for(tx, platform, place, message))
+
+    async def gifts_of(self, account: str, *, most: int) -> list[gifts.GiftRow]:
+        """The last gifts of somebody."""
+        return await self._database.read(lambda tx: gifts.given_by(tx, account, most))
+
+    async def payable(self, *, now: float, most: int) -> list[gifts.PayableRow]:
+        """Gifts to pay now, each on its way from here on."""
+        return await self._database.write(lambda tx: gifts.take_payable(tx, now=now, most=most))
+
+    async def unclaimed(self, *, now: float, most: int) -> list[gifts.GiftRow]:
+        """Gifts whose time is over, returned from here on."""
+        return await self._database.write(lambda tx: gifts.take_unclaimed(tx, now=now, most=most))
+
+    async def settle_gift(self, gift: str, *, state: str, reason: str = "") -> None:
+        """A gift on its way has arrived, or was refused."""
+        await self._database.write(lambda tx: gifts.settle(tx, gift, state=state, reason=reason))
+
+    async def postpone_gift(self, gift: str, *, due: float) -> None:
+        """Try a gift on its way again then."""
+        await self._database.write(lambda tx: gifts.postpone(tx, gift, due=due))
 
     async def forget_old(self) -> None:
         """Delete keys, messages and requests that nobody can come back to; called when the store is opened."""

@@ -46,6 +46,7 @@ _IDENTITIES = Statement(
     " LEFT JOIN people p ON p.platform = i.platform AND p.id = i.person"
     " WHERE i.account = :account ORDER BY i.linked, i.platform, i.person"
 )
+_NAME = Statement("SELECT name FROM people WHERE platform = :platform AND id = :person")
 _KEYS = Statement("SELECT id, horde_user, sealed FROM accounts WHERE sealed <> '' ORDER BY id")
 _VOID = Statement("DELETE FROM link_codes WHERE account = :account OR expires < :now")
 _OFFER = Statement("INSERT INTO link_codes (code, account, expires) VALUES (:code, :account, :expires)")
@@ -60,6 +61,11 @@ _CLOSE = Statement(
 )
 _NO_CODES = Statement("DELETE FROM link_codes WHERE account = :account")
 _NO_REQUESTS = Statement("DELETE FROM requests WHERE platform = :platform AND person = :person")
+_NO_GIFTS = Statement(
+    "DELETE FROM gifts WHERE account = :account AND state IN ('asked', 'promised', 'cancelled', 'returned', 'refused')"
+)
+_NAMELESS_GIVER = Statement("UPDATE gifts SET giver_name = '' WHERE platform = :platform AND giver = :person")
+_NAMELESS_RECEIVER = Statement("UPDATE gifts SET receiver_name = '' WHERE platform = :platform AND receiver = :person")
 _NO_NAME = Statement("UPDATE people SET name = '' WHERE platform = :platform AND id = :person")
 
 
@@ -90,6 +96,11 @@ def sign_in(tx: Writing, account: str, *, user: str, sealed: str) -> None:
 def identities(tx: Reading, account: str) -> list[IdentityRow]:
     """All identities of an account."""
     return [IdentityRow(*row) for row in tx.all(_IDENTITIES, {"account": account})]
+
+
+def name_of(tx: Reading, platform: str, person: str) -> str:
+    """What somebody calls themselves; empty = not known."""
+    return str(tx.value(_NAME, {"platform": platform, "person": person}) or "")
 
 
 def keys(tx: Reading) -> list[AccountRow]:
@@ -140,7 +151,10 @@ def forget(tx: Writing, platform: str, person: str) -> None:
         who: dict[str, object] = {"platform": each.platform, "person": each.person}
         tx.run(_NO_REQUESTS, who)
         tx.run(_NO_NAME, who)
+        tx.run(_NAMELESS_GIVER, who)
+        tx.run(_NAMELESS_RECEIVER, who)
     if known:
+        tx.run(_NO_GIFTS, {"account": known.id})
         tx.run(_UNLINK_ALL, {"account": known.id})
         tx.run(_NO_CODES, {"account": known.id})
         tx.run(_CLOSE, {"account": known.id})

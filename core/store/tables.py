@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, Table, Text
 
 METADATA = MetaData()
 
@@ -107,11 +107,39 @@ LINK_TRIES = Table(
 )
 """Wrong codes."""
 
+GIFTS = Table(
+    "gifts",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("platform", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("private", Boolean, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("emoji", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("giver", Text, nullable=False),
+    Column("giver_name", Text, nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("receiver_name", Text, nullable=False),
+    Column("amount", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("due", Float, nullable=False),
+    Column("expires", Float, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+"""Kudos given by emoji or words: one row for each message, giver and emoji."""
+
 _OPEN = TALKS.c.ended.is_(None)
 Index("talks_open", TALKS.c.platform, TALKS.c.begun, sqlite_where=_OPEN, postgresql_where=_OPEN)
 Index("messages_standing", MESSAGES.c.platform, MESSAGES.c.place, MESSAGES.c.message)
 Index("messages_recent", MESSAGES.c.platform, MESSAGES.c.place, MESSAGES.c.person, MESSAGES.c.sent)
 Index("messages_about", MESSAGES.c.about)
+_UNPAID = GIFTS.c.state.in_(("asked", "promised", "paying"))
+Index("gifts_due", GIFTS.c.due, sqlite_where=_UNPAID, postgresql_where=_UNPAID)
+Index("gifts_account", GIFTS.c.account, GIFTS.c.created)
+Index("gifts_message", GIFTS.c.platform, GIFTS.c.place, GIFTS.c.message)
 Index("requests_created", REQUESTS.c.created)
 Index("requests_person", REQUESTS.c.platform, REQUESTS.c.person)
 Index("identities_account", IDENTITIES.c.account)

@@ -108,6 +108,10 @@ class ScriptedHorde:
         self.refusal: tuple[int, dict[str, Any]] | None = None
         self.people: dict[str, tuple[str, float]] = {}
         """API key → `alias#id` and kudos."""
+        self.moved: dict[tuple[str, str], tuple[str, int]] = {}
+        """Key and Idempotency-Key of a transfer → who got how much."""
+        self.losing_transfers = self.too_fast = 0
+        """So many transfers to come are done without an answer, or refused as going to and fro."""
         self.keys: list[str] = []
         """The API key of each request for pictures."""
         self.calls: list[str] = []
@@ -135,6 +139,7 @@ class ScriptedHorde:
         app.router.add_get(paths.OURS_HEALTH, self._health)
         app.router.add_get(paths.FIND_USER, self._find_user)
         app.router.add_post(paths.OURS_USERS, self._register)
+        app.router.add_post(paths.KUDOS_TRANSFER, self._transfer)
         app.router.add_get("/pictures/{id}/{number}", self._picture)
         runner = web.AppRunner(app)
         await runner.setup()
@@ -236,6 +241,28 @@ class ScriptedHorde:
         if who is None:
             return web.json_response({"message": "No user of that key.", "rc": "InvalidAPIKey"}, status=401)
         return web.json_response({"username": who[0], "id": int(who[0].rpartition("#")[2]), "kudos": who[1]})
+
+    async def _transfer(self, request: web.Request) -> web.Response:
+        """As the contract has it: a name used again for the same moves nothing, for something else is refused."""
+        asked, key = await request.json(), request.headers["apikey"]
+        name, wanted = request.headers[paths.IDEMPOTENCY_KEY], (asked["username"], asked["amount"])
+        if self.too_fast:
+            self.too_fast -= 1
+            return web.json_response({"message": "wait a minute", "rc": "TooFastKudosTransfers"}, status=400)
+        if (key, name) not in self.moved:
+            user, kudos = self.people[key]
+            if kudos < asked["amount"]:
+                return web.json_response({"message": "not that many", "rc": "KudosTransferNotEnough"}, status=400)
+            self.people[key] = (user, kudos - asked["amount"])
+            other = next(each for each, (user, _) in self.people.items() if user == asked["username"])
+            self.people[other] = (asked["username"], self.people[other][1] + asked["amount"])
+            self.moved[key, name] = wanted
+        elif self.moved[key, name] != wanted:
+            return web.json_response({"message": "used", "rc": "IdempotencyKeyConflict"}, status=400)
+        if self.losing_transfers and request.transport:
+            self.losing_transfers -= 1
+            request.transport.close()
+        return web.json_response({"transferred": asked["amount"]})
 
     async def _register(self, request: web.Request) -> web.Response:
         if not self.is_ours:

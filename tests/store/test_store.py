@@ -185,5 +185,5 @@ async def test_a_damaged_memory_is_a_sentence(tmp_path: Path) -> None:
     for rest in ("bots.db-wal", "bots.db-shm"):
         (tmp_path / rest).unlink(missing_ok=True)
     file.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
-    with pytest.raises(ConfigError, match=r"bots\.db cannot be used: database disk image is malformed"):
+    with pytest.raises(ConfigError, match=r"bots\.db cannot be (used|opened): database disk image is malformed"):
         await Store.open(address(tmp_path))
