@@ -40,6 +40,7 @@ from core.contract.work import (
     SubmitRequest,
     SubmitResponse,
 )
+from core.contract.workers import WorkerDetails, WorkerUpdate, WorkerUpdated
 from core.errors import HordeError, HordeRefused, HordeUnavailable, NotFound
 
 A = TypeVar("A", bound=Answer)
@@ -253,6 +254,15 @@ class HordeClient:
         headers = {paths.IDEMPOTENCY_KEY: idempotency_key}
         call = Call(method="POST", path=paths.KUDOS_TRANSFER, body=body, headers=headers, repeatable=True)
         return await self._ask(KudosTransferred, call)
+
+    async def worker(self, worker_id: str) -> WorkerDetails:
+        """One worker."""
+        return await self._get(WorkerDetails, paths.WORKER, id=worker_id)
+
+    async def change_worker(self, worker_id: str, update: WorkerUpdate) -> WorkerUpdated:
+        """Change a worker of this account."""
+        path = _filled(paths.WORKER, id=worker_id)
+        return await self._ask(WorkerUpdated, Call(method="PUT", path=path, body=update.wire(), repeatable=True))
 
     async def models(self) -> list[ModelStatus]:
         """The image models that workers offer now."""

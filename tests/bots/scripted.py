@@ -108,6 +108,8 @@ class ScriptedHorde:
         self.refusal: tuple[int, dict[str, Any]] | None = None
         self.people: dict[str, tuple[str, float]] = {}
         """API key → `alias#id` and kudos."""
+        self.workers: dict[str, dict[str, Any]] = {}
+        """Workers by id; `key` is their owner's."""
         self.moved: dict[tuple[str, str], tuple[str, int]] = {}
         """Key and Idempotency-Key of a transfer → who got how much."""
         self.losing_transfers = self.too_fast = 0
@@ -140,6 +142,8 @@ class ScriptedHorde:
         app.router.add_get(paths.FIND_USER, self._find_user)
         app.router.add_post(paths.OURS_USERS, self._register)
         app.router.add_post(paths.KUDOS_TRANSFER, self._transfer)
+        app.router.add_get(paths.WORKER, self._worker)
+        app.router.add_put(paths.WORKER, self._change_worker)
         app.router.add_get("/pictures/{id}/{number}", self._picture)
         runner = web.AppRunner(app)
         await runner.setup()
@@ -240,7 +244,19 @@ class ScriptedHorde:
         who = self.people.get(request.headers["apikey"])
         if who is None:
             return web.json_response({"message": "No user of that key.", "rc": "InvalidAPIKey"}, status=401)
-        return web.json_response({"username": who[0], "id": int(who[0].rpartition("#")[2]), "kudos": who[1]})
+        mine = [each for each, worker in self.workers.items() if worker["key"] == request.headers["apikey"]]
+        number = int(who[0].rpartition("#")[2])
+        return web.json_response({"username": who[0], "id": number, "kudos": who[1], "worker_ids": mine})
+
+    async def _worker(self, request: web.Request) -> web.Response:
+        return web.json_response(self.workers[request.match_info["id"]])
+
+    async def _change_worker(self, request: web.Request) -> web.Response:
+        worker, asked = self.workers[request.match_info["id"]], await request.json()
+        if worker["key"] != request.headers["apikey"]:
+            return web.json_response({"message": "Not your worker.", "rc": "WrongCredentials"}, status=403)
+        worker |= {"maintenance_mode": asked["maintenance"], "said": asked.get("maintenance_msg", "")}
+        return web.json_response({"maintenance": asked["maintenance"]})
 
     async def _transfer(self, request: web.Request) -> web.Response:
         """As the contract has it: a name used again for the same moves nothing, for something else is refused."""
