@@ -9,10 +9,10 @@ OUT    ?= out
 export SAY OUT
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench drills doctor clean
+.PHONY: help demo demo-matrix test lint format bench drills doctor clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 $(VENV)/run.stamp: pyproject.toml constraints.txt
 	@test -x $(PY) || { echo "Creating $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
@@ -27,6 +27,14 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 
 demo: $(VENV)/run.stamp ## a chat page in your browser; TERMINAL=1 a chat here; SAY="draw a cat" OUT=out one picture
 	@$(PY) run_bot.py demo $(if $(TERMINAL),--terminal) $(if $(SAY),--say "$$SAY" --out "$$OUT")
+
+$(VENV)/matrix.stamp: $(VENV)/run.stamp
+	@echo "Installing a homeserver (once) ..."
+	@$(PIP) -e '.[console,coordinator,web,worker,matrix,matrix-demo]'
+	@touch $@
+
+demo-matrix: $(VENV)/matrix.stamp ## a homeserver with the bot in an encrypted room; SAY="draw a cat" OUT=out one picture
+	@$(PY) run_bot.py matrix demo $(if $(SAY),--say "$$SAY" --out "$$OUT")
 
 # A file stays in one process, so that what its tests share is made once.
 test: $(VENV)/dev.stamp ## all tests

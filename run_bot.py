@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from adapters.matrix.commands import commands as matrix
 from core.accounts.commands import app as people
 from core.coordinator.commands import app as operator
 from core.errors import LargesseError, flat
@@ -24,6 +25,7 @@ ABOUT = "Chat bots that let a community draw pictures together, on machines that
 app = typer.Typer(help=ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(operator, name="coordinator")
 app.add_typer(people, name="accounts")
+app.add_typer(matrix(lambda file: (load(file).matrix.arguments(), load(file).general.data_dir)), name="matrix")
 File = Annotated[Path | None, typer.Option("--settings", metavar="FILE", help="Used instead of config/largesse.toml.")]
 Say = Annotated[str | None, typer.Option(help="Say one sentence, save the picture, print its path, stop.")]
 Out = Annotated[Path, typer.Option(help="Folder for pictures; with --say also a .png or .webp file.")]

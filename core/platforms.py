@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr
 
@@ -17,6 +17,10 @@ class Platform(Section):
     """A place where people talk to the bots; the keys of its table are its adapter's keyword arguments."""
 
     enabled: bool = Field(default=False, description="Run this platform in `up` and `bots`.")
+
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments of its adapter."""
+        return {key: getattr(self, key) for key in type(self).model_fields if key != "enabled"}
 
 
 class Console(Platform):

@@ -205,7 +205,7 @@ class Settings(BaseSettings):
         """Name → keyword arguments of each platform that is enabled."""
         sections = {name: getattr(self, name) for name in type(self).model_fields}
         return {
-            name: {key: getattr(section, key) for key in type(section).model_fields if key != "enabled"}
+            name: section.arguments()
             for name, section in sections.items()
             if isinstance(section, Platform) and section.enabled
         }

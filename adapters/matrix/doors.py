@@ -72,7 +72,8 @@ class Doors:
         )
         if not by:
             return
-        if room in self._policies or (self.may_invite(by) and self._slow_enough(by)):
+        welcome = room in self._policies or self._succeeds(room) is not None
+        if welcome or (self.may_invite(by) and self._slow_enough(by)):
             self._go(room, self._enter(room, invited=True))
         else:
             logger.info("invitation_declined", room=room, by=by)
@@ -147,17 +148,23 @@ class Doors:
         await self._server.ask("POST", path("rooms", room, "forget"), {})
         await self._notebook.do(self._notebook.leave, room)
 
-    async def _follow(self, room: str) -> None:
-        """Go where the room moved to, if whoever moved it had the power to, and the new one says the same."""
+    def _succeeds(self, room: str) -> str | None:
+        """The room of ours that moved to this one, if whoever moved it had the power to."""
+        return next((old for old in self._rooms.all() if self._successor(old) == room), None)
+
+    def _successor(self, room: str) -> str:
         tombstone = self._rooms.state(room, "m.room.tombstone") or {}
-        sender, new = read.text(tombstone.get("sender")), read.text(read.content(tombstone).get("replacement_room"))
-        mark = f"moved:{room}:{new}"
-        if not new or self._rooms.joined(new) or not self._rooms.may(room, sender, "m.room.tombstone", state=True):
+        new = read.text(read.content(tombstone).get("replacement_room"))
+        mover = read.text(tombstone.get("sender"))
+        return new if self._rooms.may(room, mover, "m.room.tombstone", state=True) else ""
+
+    async def _follow(self, room: str) -> None:
+        """Go where the room moved to, if the new one says so, too."""
+        new = self._successor(room)
+        if not new or self._rooms.joined(new):
             return
-        if not await self._notebook.do(self._notebook.once, mark):
-            return
-        query = {"server_name": sender.partition(":")[2]}
-        await self._server.ask("POST", path("join", new), {}, query=query)
+        mover = read.text((self._rooms.state(room, "m.room.tombstone") or {}).get("sender"))
+        await self._server.ask("POST", path("join", new), {}, query={"server_name": mover.partition(":")[2]})
         create = await self._server.ask("GET", f"{path('rooms', new, 'state', 'm.room.create')}/")
         if read.table(create.get("predecessor")).get("room_id") != room:
             logger.warning("false_successor_left", room=room, new=new)

@@ -72,18 +72,22 @@ def load(folder: Path) -> Identity | None:
         raise ConfigError(f"{folder / FILE} cannot be used; restore a copy of it.") from None
 
 
-async def look(server: Homeserver, engine: Engine) -> Standing:
-    """Ask the homeserver. Raises as `Homeserver.ask`."""
-    user, device_id = engine.user_id, str(engine.device_id)
+async def look(server: Homeserver, user: str, device_id: str, device_key: str) -> Standing:
+    """Ask the homeserver about a device and its public signing key. Raises as `Homeserver.ask`."""
     answer = await server.ask("POST", path("keys", "query"), {"device_keys": {user: []}})
     device = cast("Body", answer.get("device_keys", {}).get(user, {}).get(device_id, {}))
     kinds = {use: answer.get(f"{use}_keys" if use != MASTER else "master_keys", {}).get(user) for use in USES}
     public = {use: cast("Body", key) for use, key in kinds.items() if key}
-    ours = engine.machine.account.identity_keys["ed25519"]
     its = device.get("keys", {}).get(f"ed25519:{device_id}")
     master, signing = (_public(public.get(use, {})) for use in (MASTER, SELF))
     vouched = is_signed(public.get(SELF, {}), user, master) and is_signed(device, user, signing)
-    return Standing(device, public, its == ours, vouched and its == ours)
+    return Standing(device, public, its == device_key, vouched and its == device_key)
+
+
+async def look_at(server: Homeserver, engine: Engine) -> Standing:
+    """The same about our own device."""
+    key = engine.machine.account.identity_keys["ed25519"]
+    return await look(server, engine.user_id, str(engine.device_id), key)
 
 
 async def establish(
@@ -105,7 +109,7 @@ async def establish(
         ConfigError: it cannot be done; says what to do instead.
         SendFailed, SendRefused: the homeserver did not do its part.
     """
-    standing, known = await look(server, engine), load(folder)
+    standing, known = await look_at(server, engine), load(folder)
     if not standing.device_is_ours:
         raise ConfigError(
             "The homeserver knows other keys for this device than its store has, or none yet. If that stays so, move "
@@ -117,9 +121,9 @@ async def establish(
         known = await _recovered(server, engine, folder, standing, known, recovery_key)
     else:
         known = await _made(server, engine, folder, known, password)
-        standing = await look(server, engine)
+        standing = await look_at(server, engine)
     await _sign(server, engine, standing, known)
-    if not (await look(server, engine)).trusted:
+    if not (await look_at(server, engine)).trusted:
         raise ConfigError("The homeserver took the signatures and does not show them; try again later.")
     return known
 

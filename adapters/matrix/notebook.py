@@ -28,6 +28,7 @@ KEPT = 90 * 86_400.0
 """Seconds for which messages are remembered: as long as their buttons work."""
 
 _SCHEMA = """
+PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -111,7 +112,7 @@ class Notebook:
 
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+        self._db = sqlite3.connect(file, timeout=2.0, isolation_level=None, check_same_thread=False)
         self._db.executescript(_SCHEMA)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="matrix-notebook")
         self._forget(time.time() - KEPT)

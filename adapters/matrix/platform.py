@@ -12,11 +12,12 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Protocol
 
 import aiohttp
 from pydantic import SecretStr
 
-from adapters.matrix import identity, media, session, show, verifying
+from adapters.matrix import checkup, identity, media, session, show, verifying
 from adapters.matrix.doors import Doors
 from adapters.matrix.ears import Ears
 from adapters.matrix.engine import Engine
@@ -32,6 +33,7 @@ from core import log
 from core.chat.port import Dispatching, Limits, SendFailed, SendRefused
 from core.chat.types import MessageRef, Person, Picture, Place, Post, Sent
 from core.errors import ConfigError
+from core.findings import Finding
 
 PATIENCE = 30.0
 """Seconds a verb waits for the connection."""
@@ -49,6 +51,10 @@ class _Connection:
     rooms: Rooms
     mouth: Mouth
     ready: asyncio.Event
+
+
+class _Part(Protocol):
+    def stop(self) -> None: ...
 
 
 class Matrix:
@@ -109,16 +115,27 @@ class Matrix:
         Raises:
             ConfigError: there is no session and none can be made, or the access token is not valid any more.
         """
+        await self._run(dispatch, verifying.tell)
+
+    async def wait_for_verification(self, show: verifying.Show) -> None:
+        """Answer nothing but verifications, until cancelled; what people say meanwhile waits for `run`.
+
+        Raises:
+            ConfigError: as `run`.
+        """
+        await self._run(None, show)
+
+    async def _run(self, dispatch: Dispatching | None, show: verifying.Show) -> None:
         async with aiohttp.ClientSession() as http, self._open(http) as connection:
             self._connection = connection
-            ears, doors, sealed, verifier, sync = self._parts(connection, dispatch)
+            parts, sync = self._parts(connection, dispatch, show)
             try:
                 await self._ask_limits(connection.server)
                 await sync.run()
             finally:
                 self._connected.clear()
                 self._connection = None
-                for part in (sync, ears, doors, sealed, verifier):
+                for part in (sync, *parts):
                     part.stop()
 
     @asynccontextmanager
@@ -129,7 +146,9 @@ class Matrix:
         try:
             notebook = Notebook(self._folder / "notebook.db")
         except (OSError, sqlite3.Error) as error:
-            raise ConfigError(f"{self._folder} cannot be used: {error}.") from error
+            busy = "locked" in str(error)
+            why = "another process uses it; one device is for one process" if busy else str(error)
+            raise ConfigError(f"{self._folder} cannot be used: {why}.") from error
         engine = Engine(me, self._folder / "keys")
         try:
             session.pin(self._folder, me, engine.machine.account.identity_keys["ed25519"])
@@ -150,23 +169,24 @@ class Matrix:
             server, self._folder, user=self._user, password=password, device_name=self._device_name
         )
 
-    def _parts(self, at: _Connection, dispatch: Dispatching) -> tuple[Ears, Doors, Sealed, Verifier, Sync]:
-        sealed = Sealed(at.engine, at.server, at.notebook, at.mouth)
+    def _parts(self, at: _Connection, dispatch: Dispatching | None, show: verifying.Show) -> tuple[list[_Part], Sync]:
         doors = Doors(at.engine, at.server, at.notebook, at.rooms, allow=self._allow, policies=self._policies)
         verifier = Verifier(
-            at.engine, at.server, at.mouth, owners=self._owners,
-            known=lambda: identity.load(self._folder), show=verifying.tell,
-        )  # fmt: skip
+            at.engine, at.server, at.mouth, owners=self._owners, known=lambda: identity.load(self._folder), show=show
+        )
         listener = _Listener(doors, verifier)
         sync = Sync(
             at.engine, at.server, at.notebook, at.rooms, listener,
             answer_within=self._answer_within, ready=lambda: self._begin(at, doors),
         )  # fmt: skip
+        if dispatch is None:
+            return [doors, verifier], sync
+        sealed = Sealed(at.engine, at.server, at.notebook, at.mouth)
         ears = listener.ears = Ears(
             self, dispatch, engine=at.engine, server=at.server, notebook=at.notebook, rooms=at.rooms, mouth=at.mouth,
             prefix=self._prefix, answer_within=self._answer_within, fill=sync.fill, sealed=sealed.found,
         )  # fmt: skip
-        return ears, doors, sealed, verifier, sync
+        return [doors, verifier, sealed, ears], sync
 
     async def _begin(self, at: _Connection, doors: Doors) -> None:
         try:
@@ -187,6 +207,12 @@ class Matrix:
             return
         if isinstance(most, int) and most > 0:
             self._limits = replace(show.LIMITS, max_bytes=min(most, show.LIMITS.max_bytes))
+
+    @staticmethod
+    async def examine(*, data_dir: Path, **settings: Any) -> AsyncGenerator[Finding]:  # noqa: ANN401  # of the section
+        """What the doctor says of Matrix."""
+        async for finding in checkup.examine(data_dir / NAME, **settings):
+            yield finding
 
     async def send(self, place: Place, post: Post, *, key: str) -> Sent:
         """Say something; the homeserver takes it once for each key."""
@@ -239,13 +265,13 @@ class Matrix:
 class _Listener:
     """Hands what the sync brings to those whom it concerns."""
 
-    ears: Ears
-
     def __init__(self, doors: Doors, verifier: Verifier) -> None:
         self._doors, self._verifier = doors, verifier
+        self.ears: Ears | None = None
 
     def wake(self, room: str) -> None:
-        self.ears.wake(room)
+        if self.ears:
+            self.ears.wake(room)
 
     def invited(self, room: str, events: list[Body]) -> None:
         self._doors.invited(room, events)

@@ -74,6 +74,10 @@ class Rooms:
         """A whole state event with an empty key."""
         return self._state[room].get((kind, "")) if room in self._state else None
 
+    def all(self) -> list[str]:
+        """The rooms we are in."""
+        return list(self._engine.rooms)
+
     def joined(self, room: str) -> bool:
         """We are in it."""
         return room in self._engine.rooms

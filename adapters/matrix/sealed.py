@@ -16,7 +16,7 @@ from adapters.matrix.notebook import Notebook, Waiting
 from core import log
 from core.chat.port import SendFailed, SendRefused
 
-EXPLAIN_AFTER = 10.0
+EXPLAIN_AFTER = 5.0
 """Seconds a key may take."""
 EXPLANATION = (
     "I cannot read what was just written here: your app did not give me the key to it. Often it helps to write the "

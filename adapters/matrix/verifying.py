@@ -159,7 +159,7 @@ class Verifier:
             await identity.upload_signatures(self._server, {run.user: {str(public): signed}})
 
     async def _our_keys(self) -> dict[str, str]:
-        standing = await identity.look(self._server, self._engine)
+        standing = await identity.look_at(self._server, self._engine)
         ours = {f"ed25519:{self._engine.device_id}": self._engine.machine.account.identity_keys["ed25519"]}
         known = self._known()
         public = read.table(standing.public.get(identity.MASTER, {}).get("keys"))

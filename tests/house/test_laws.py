@@ -24,7 +24,7 @@ SQL_ROOMS = ("core/store/", "core/coordinator/store/", "core/coordinator/migrati
 WEB_ROOMS = ("core/coordinator/", "adapters/web/")
 SDK_ROOMS = ("core/worker/diffusion/", "adapters/mastodon/", "adapters/matrix/", "training/")
 MAX_LINES = 400
-MAX_CONTENTS = 172
+MAX_CONTENTS = 180
 
 
 def _matches(sources: dict[str, str], pattern: str, allowed: tuple[str, ...]) -> list[str]:

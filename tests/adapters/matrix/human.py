@@ -17,7 +17,7 @@ from nio.crypto.attachments import decrypt_attachment
 from tests.doubles.synapse_server import Account, SynapseServer
 
 Body = dict[str, Any]
-PATIENCE = 20.0
+PATIENCE = 45.0
 ENCRYPTED = {"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
 
 
@@ -143,10 +143,14 @@ class Human:
             return answer.body
         return decrypt_attachment(answer.body, sealed["key"]["k"], sealed["hashes"]["sha256"], sealed["iv"])
 
-    async def until(self, true: Callable[[], object]) -> None:
+    async def until_slowly(self, true: Callable[[], object]) -> None:
+        """The same, for what may take a few minutes."""
+        await self.until(true, patience=150.0)
+
+    async def until(self, true: Callable[[], object], *, patience: float = PATIENCE) -> None:
         """Wait until something holds; looked at after each sync."""
         try:
-            async with asyncio.timeout(PATIENCE), self._changed:
+            async with asyncio.timeout(patience), self._changed:
                 await self._changed.wait_for(true)
         except TimeoutError:
             raise AssertionError(json.dumps(self.events[-8:], indent=1)[:6000]) from None
