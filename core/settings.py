@@ -77,6 +77,9 @@ class Coordinator(Section):
     news_file: Path = Field(
         default=Path("config/news.toml"), description="What status/news tells, a [[news]] table each; may be missing."
     )
+    documents_dir: Path = Field(
+        default=Path("config/documents"), description="Folder with terms.md, privacy.md, sponsors.md; may be missing."
+    )
     reference_file: Path = Field(
         default=Path("config/reference.toml"), description="The models that this horde knows, and what each wants."
     )

@@ -59,6 +59,13 @@ class News(Sparse):
     more_info_urls: list[str] = Field(default_factory=list[str])
 
 
+class HordeDocument(Sparse):
+    """What the operator tells everybody, in the format that was asked for."""
+
+    html: str | None = None
+    markdown: str | None = None
+
+
 class Modes(Sparse):
     """How the horde is run at the moment."""
 

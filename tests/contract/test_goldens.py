@@ -113,6 +113,7 @@ OBJECTS: dict[str, type[Wire]] = {
     "ModifyTeamInput": teams.TeamUpdate,
     "ModifyTeam": teams.TeamChanged,
     "DeletedTeam": teams.TeamDeleted,
+    "HordeDocument": status.HordeDocument,
     "SharedKeyInput": keys.SharedKeyInput,
     "SharedKeyDetails": keys.SharedKeyDetails,
     "SimpleResponse": keys.Done,

@@ -113,12 +113,16 @@ async def run(horde):
     models = await ask(horde, HordeStatusModelsAllRequest())
     model = await ask(horde, HordeStatusModelsSingleRequest(model_name="little"))
     await ask(horde, NewsRequest())
+    terms = await ask(horde, AIHordeGetTermsRequest())
+    await ask(horde, AIHordeGetPrivacyPolicyRequest())
+    await ask(horde, AIHordeGetSponsorsRequest())
     await ask(horde, ImageStatsModelsTotalRequest())
     await ask(horde, ImageStatsModelsRequest())
     await ask(horde, TextStatsModelsTotalRequest())
     await ask(horde, TextStatsModelsRequest())
     me = await ask(horde, FindUserRequest(apikey=OWNER))
     friend = await ask(horde, FindUserRequest(apikey=FRIEND))
+    renamed = await ask(horde, ModifyUserRequest(apikey=FRIEND, user_id=str(friend.id_), contact="bots@example.org"))
     users = await ask(horde, ListUsersDetailsRequest(page=1))
     single = await ask(horde, SingleUserDetailsRequest(user_id=str(me.id_)))
     sent = await ask(horde, KudosTransferRequest(apikey=FRIEND, username=me.username, amount=5))
@@ -134,7 +138,7 @@ async def run(horde):
         "users": {me.username, friend.username} <= {one.username for one in users.root},
         "single": single.username == me.username, "sent": sent.transferred,
         "workers": [one.name for one in workers.root], "same": same.name, "info": changed.info,
-        "gone": gone.deleted_name,
+        "gone": gone.deleted_name, "terms": bool(terms.html or terms.markdown), "contact": renamed.contact,
     }
 
 asyncio.run(main())
@@ -180,4 +184,6 @@ async def test_the_official_sdk_sees_everything_else(horde: Any, tmp_path: Path)
         "same": "SDK worker",
         "info": "of the tests",
         "gone": "SDK worker",
+        "terms": True,
+        "contact": "bots@example.org",
     }

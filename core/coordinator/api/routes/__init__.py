@@ -12,6 +12,7 @@ from core.contract.names import KeyScope
 from core.contract.people import KudosAward, KudosAwarded, KudosTransfer, KudosTransferred, UserDetails
 from core.contract.status import (
     Heartbeat,
+    HordeDocument,
     ImageTotals,
     ModelStatus,
     ModelTotals,
@@ -31,7 +32,7 @@ from core.contract.work import (
     SubmitResponse,
 )
 from core.contract.workers import WorkerDeleted, WorkerDetails, WorkerUpdate, WorkerUpdated
-from core.coordinator.api import events, generate, health, people, pictures, status, webhooks, work, workers
+from core.coordinator.api import documents, events, generate, health, people, pictures, status, webhooks, work, workers
 from core.coordinator.api.call import adapt
 from core.coordinator.api.endpoint import Endpoint, Key
 from core.coordinator.api.routes.accounts import ACCOUNTS
@@ -170,6 +171,13 @@ ENDPOINTS: Sequence[Endpoint] = (
         body=ModesUpdate, answer=Modes, rates=(Rule("30/minute"),), also={401: _GONE, 403: _NOT_YOURS},
     ),
     Endpoint("GET", paths.NEWS, status.news, "News", "Status", answer=News, many=True),
+    *(
+        Endpoint(
+            "GET", path, documents.document(name), f"The {name} of this horde", "Status", answer=HordeDocument,
+            query={"format": "`html` (the default) or `markdown`."},
+        )
+        for path, name in zip((paths.TERMS, paths.PRIVACY, paths.SPONSORS), documents.DOCUMENTS, strict=True)
+    ),
     Endpoint("GET", paths.STATS_IMG_TOTALS, status.image_totals, "Pictures made", "Status", answer=ImageTotals),
     Endpoint(
         "GET", paths.STATS_IMG_MODELS, status.image_models, "Pictures made, by model", "Status", answer=ModelTotals,
