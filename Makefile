@@ -9,10 +9,10 @@ OUT    ?= out
 export SAY OUT
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-matrix test lint format bench drills doctor clean
+.PHONY: help demo demo-mastodon demo-matrix test lint format bench drills doctor clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(VENV)/run.stamp: pyproject.toml constraints.txt
 	@test -x $(PY) || { echo "Creating $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
@@ -35,6 +35,9 @@ $(VENV)/matrix.stamp: $(VENV)/run.stamp
 
 demo-matrix: $(VENV)/matrix.stamp ## a homeserver with the bot in an encrypted room; SAY="draw a cat" OUT=out one picture
 	@$(PY) run_bot.py matrix demo $(if $(SAY),--say "$$SAY" --out "$$OUT")
+
+demo-mastodon: $(VENV)/run.stamp ## a small fediverse in your browser, with the bot's account on it
+	@$(PY) -m tests.doubles.mastodon
 
 # A file stays in one process, so that what its tests share is made once.
 test: $(VENV)/dev.stamp ## all tests
