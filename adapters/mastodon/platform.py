@@ -41,7 +41,9 @@ KEPT_POSTS = 100
 """Statuses of a window that are left for answers: progress is not shown when there are fewer."""
 KEPT_UPLOADS = 10
 """Likewise of uploads: several pictures become one grid when there are fewer."""
-OWN, HOUR = 40, 3600.0
+NEWEST = 20
+"""Own statuses that are looked at for one whose fate is unknown; an outage lets no more be written."""
+HOUR = 3600.0
 
 logger = log.get(__name__)
 
@@ -155,13 +157,14 @@ class Mastodon:
         written = await self._notes.written(key)
         if written is None or written.status == "":
             return None
-        if written.status is None:
-            for status in await self._own(written.thread):
+        if written.status is not None:
+            return _sent(place.id, written.status)
+        for look in (self._below, self._newest):
+            for status in await look(written.thread):
                 if _print(status) == written.print and not await self._notes.is_ours(read.id_of(status)):
                     await self._notes.end(key, read.id_of(status))
                     return _sent(place.id, read.id_of(status))
-            return None
-        return _sent(place.id, written.status)
+        return None
 
     async def fetch(self, picture: Picture) -> Picture:
         """The picture with its bytes.
@@ -344,18 +347,23 @@ class Mastodon:
         except NoSuchCall:
             self._can_edit = False
 
-    async def _own(self, thread: str) -> list[Entity]:
-        """The bot's own answers to a status, as far as the instance shows them."""
-        me = str(self._server.me.get("id"))
+    async def _below(self, thread: str) -> list[Entity]:
+        """The bot's own answers to a status, as its thread shows them."""
         try:
             around: Entity = await self._server.call(Kind.CALL, lambda api: api.status_context(thread))
         except SendRefused:  # the request is gone, or the instance has no such call
-            around = {}
-        newest: list[Entity] = await self._server.call(Kind.CALL, lambda api: api.account_statuses(me, limit=OWN))
-        found = [*cast("list[Entity]", around.get("descendants") or []), *newest]
-        return [
-            each for each in found if str(each.get("in_reply_to_id")) == thread and read.author(each).get("id") == me
-        ]
+            return []
+        return self._own(cast("list[Entity]", around.get("descendants") or []), thread)
+
+    async def _newest(self, thread: str) -> list[Entity]:
+        """The same among the bot's newest statuses, for not every instance keeps threads together."""
+        me = str(self._server.me.get("id"))
+        found = await self._server.call(Kind.CALL, lambda api: api.account_statuses(me, limit=NEWEST))
+        return self._own(cast("list[Entity]", found), thread)
+
+    def _own(self, found: list[Entity], thread: str) -> list[Entity]:
+        me = self._server.me.get("id")
+        return [each for each in found if str(each.get("in_reply_to_id")) == thread and read.author(each)["id"] == me]
 
     async def _tidy(self) -> None:
         """Delete what shall be deleted, as fast as the instance allows."""
