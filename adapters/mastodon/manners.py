@@ -1,12 +1,12 @@
 """How a guest behaves: says that it is a bot and whose, and leaves alone whoever does not want it.
 
-Used by `platform` when it connects and by `ear` for everybody who speaks.
+Used by `platform` when it connects and for the doctor, and by `ear` for everybody who speaks.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import cast
 
 from mastodon import Mastodon
@@ -15,7 +15,8 @@ from adapters.mastodon import words
 from adapters.mastodon.budget import Kind
 from adapters.mastodon.server import Entity, Server
 from core import log
-from core.chat.port import SendRefused
+from core.chat.port import SendFailed, SendRefused
+from core.findings import Finding, Health
 
 NO = {"nobot", "nobots", "noai", "noaiart", "nogenai", "nollm", "nollms"}
 """Tags in a profile that mean: leave me, and what is mine, alone."""
@@ -76,3 +77,23 @@ def _muted(api: Mastodon) -> object:
 
 def _blocked(api: Mastodon) -> object:
     return api.blocks(limit=_PAGE)
+
+
+async def examine(server: Server) -> AsyncGenerator[Finding]:
+    """What the doctor says of an account: whether it is let in, who it is, what it may and what fits."""
+    about = f"mastodon {server.address}"
+    try:
+        await server.connect()
+        await server.call(Kind.CALL, lambda api: api.notifications(limit=1))
+    except (SendFailed, SendRefused) as error:
+        yield Finding(Health.BAD, about, f"{error} The token needs the rights read and write.")
+        return
+    there = server.instance
+    yield Finding(
+        Health.GOOD,
+        about,
+        f"lets {server.acct} in and takes {there.max_text} characters and {there.max_pictures} pictures of "
+        f"{there.max_bytes / 1e6:.0f} MB, described in {there.max_alt} characters.",
+    )
+    if not server.me.get("bot"):
+        yield Finding(Health.NOTE, about, "does not say yet that the account is a bot; the next start does.")

@@ -9,31 +9,29 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
-from mastodon import Mastodon as Api
-from mastodon.return_types import MediaAttachment
-from mastodon.types_base import IdType
 from pydantic import SecretStr
 
-from adapters.mastodon import manners, read, show, words
+from adapters.mastodon import manners, read, show
 from adapters.mastodon.budget import Kind
 from adapters.mastodon.ear import FORBIDDEN, Ear, Pace
 from adapters.mastodon.fetch import fetch
 from adapters.mastodon.notes import Notes
+from adapters.mastodon.pen import Pen
 from adapters.mastodon.read import NAME, Thread
-from adapters.mastodon.server import Entity, Gone, NoSuchCall, Server
+from adapters.mastodon.server import Entity, Gone, Server
 from adapters.mastodon.stream import Stream
 from core import log
 from core.chat.port import Dispatching, Limits, SendFailed, SendRefused
 from core.chat.types import MessageRef, Person, Picture, Place, Post, Sent
 from core.errors import ConfigError, NotAllowed, NotFound, StorageFull
+from core.findings import Finding
 
 PROGRESS, PROGRESS_EVERY = "progress|", 30.0
 """A progress message is written only when somebody has waited this many seconds, and edited no faster."""
@@ -41,8 +39,6 @@ KEPT_POSTS = 100
 """Statuses of a window that are left for answers: progress is not shown when there are fewer."""
 KEPT_UPLOADS = 10
 """Likewise of uploads: several pictures become one grid when there are fewer."""
-NEWEST = 20
-"""Own statuses that are looked at for one whose fate is unknown; an outage lets no more be written."""
 HOUR = 3600.0
 
 logger = log.get(__name__)
@@ -97,7 +93,17 @@ class Mastodon:
         self._stream = Stream(token, first_pause=self._pace.reconnect)
         self._ear = Ear(self, self._server, self._notes, self._stream, self._pace)
         self._connecting = asyncio.Lock()
-        self._can_edit = True
+        self._pen = Pen(self._server, self._notes, self._terms, first_look=self._pace.media)
+
+    @staticmethod
+    async def examine(*, instance: str, access_token: SecretStr, **_: object) -> AsyncGenerator[Finding]:
+        """What the doctor says of these settings."""
+        server = Server(instance.rstrip("/"), access_token.get_secret_value())
+        try:
+            async for finding in manners.examine(server):
+                yield finding
+        finally:
+            server.rest()
 
     @property
     def name(self) -> str:
@@ -157,14 +163,8 @@ class Mastodon:
         written = await self._notes.written(key)
         if written is None or written.status == "":
             return None
-        if written.status is not None:
-            return _sent(place.id, written.status)
-        for look in (self._below, self._newest):
-            for status in await look(written.thread):
-                if _print(status) == written.print and not await self._notes.is_ours(read.id_of(status)):
-                    await self._notes.end(key, read.id_of(status))
-                    return _sent(place.id, read.id_of(status))
-        return None
+        status = written.status or await self._pen.met(written)
+        return _sent(place.id, status) if status else None
 
     async def fetch(self, picture: Picture) -> Picture:
         """The picture with its bytes.
@@ -192,8 +192,7 @@ class Mastodon:
         mentions = cast("list[Entity]", status.get("mentions") or [])
         acct = str(mentions[0].get("acct")) if mentions else ""
         draft = self._draft(post, status, acct, whisper=False)
-        media = [await self._upload(each) for each in draft.pictures]
-        await self._replace(ref.message, draft, media)
+        await self._pen.change(ref.message, draft, [await self._pen.upload(each) for each in draft.pictures])
 
     async def react(self, ref: MessageRef, emoji: str) -> None:
         """The API has no emoji for statuses; see `limits`."""
@@ -230,10 +229,7 @@ class Mastodon:
             draft = show.unlisted(draft)
         if len(draft.pictures) > 1 and self._server.budget.left(Kind.MEDIA) < len(draft.pictures) + KEPT_UPLOADS:
             draft = await asyncio.to_thread(show.in_grid, draft, self._server.instance)
-        known = await self._notes.begin(key, thread=thread.status, print=draft.print, visibility=draft.visibility)
-        media = await self._media(key, draft.pictures, known.media)
-        status = await self._write(key, event, thread.status, draft, media, whisper=whisper)
-        await self._notes.end(key, status)
+        status = await self._pen.write(key, thread.status, draft, into=None if whisper else f"{event}/progress")
         if await self._notes.stale(thread.status, event):
             await self._notes.doom(event)
             self._ear.doomed.set()
@@ -258,112 +254,13 @@ class Mastodon:
             raise SendRefused("The request was taken away or changed.")
         return request
 
-    async def _write(
-        self,
-        key: str,
-        event: str,
-        thread: str,
-        draft: show.Draft,
-        media: Sequence[IdType | MediaAttachment],
-        *,
-        whisper: bool,
-    ) -> str:
-        """Put it into the progress message, where there is one, else write a new status; its id."""
-        progress = None if whisper else await self._notes.written(f"{event}/progress")
-        if progress is not None and progress.status:
-            try:
-                await self._replace(progress.status, draft, media)
-            except (Gone, NoSuchCall) as error:
-                self._can_edit = self._can_edit and isinstance(error, Gone)
-            else:
-                await self._notes.move(progress.key, key)
-                return progress.status
-        return await self._post(key, thread, draft, media)
-
-    async def _post(self, key: str, thread: str, draft: show.Draft, media: Sequence[IdType | MediaAttachment]) -> str:
-        terms = self._terms
-
-        def work(api: Api) -> object:
-            return api.status_post(
-                draft.text,
-                in_reply_to_id=thread,
-                media_ids=list(media) or None,
-                sensitive=draft.sensitive,
-                visibility=draft.visibility,
-                spoiler_text=draft.warning or None,
-                language=terms.language or None,
-                idempotency_key=sha256(key.encode()).hexdigest(),
-                quote_approval_policy=terms.quotes,
-            )
-
-        return read.id_of(cast("Entity", await self._server.call(Kind.POST, work)))
-
-    async def _replace(self, status: str, draft: show.Draft, media: Sequence[IdType | MediaAttachment]) -> None:
-        def work(api: Api) -> object:
-            return api.status_update(
-                status, draft.text, spoiler_text=draft.warning, sensitive=draft.sensitive, media_ids=list(media) or None
-            )
-
-        await self._server.call(Kind.POST, work)
-
-    async def _media(self, key: str, pictures: tuple[Picture, ...], kept: Mapping[str, str]) -> list[str]:
-        """Upload what a former try has not uploaded already; ids in the order of the pictures."""
-        media = dict(kept)
-        found: list[str] = []
-        for picture in pictures:
-            name = sha256((picture.data or b"") + picture.alt.encode()).hexdigest()
-            if name in media:
-                try:
-                    await self._server.processed(media[name], first_look=self._pace.media)
-                except SendRefused:
-                    del media[name]
-            if name not in media:
-                media[name], ready = await self._server.upload(picture)
-                await self._notes.keep_media(key, media)
-                if not ready:
-                    await self._server.processed(media[name], first_look=self._pace.media)
-            found.append(media[name])
-        return found
-
-    async def _upload(self, picture: Picture) -> str:
-        media, ready = await self._server.upload(picture)
-        if not ready:
-            await self._server.processed(media, first_look=self._pace.media)
-        return media
-
     async def _progress(self, ref: MessageRef, post: Post) -> None:
         named, _, key = ref.message.removeprefix(PROGRESS).partition("|")
-        if not self._can_edit or self._server.budget.left(Kind.POST) < KEPT_POSTS:
+        if not self._pen.can_edit or self._server.budget.left(Kind.POST) < KEPT_POSTS:
             return
         thread = Thread.of(Place(NAME, ref.place, private=False, thread=named), None)
         request = await self._request(thread.status, key.partition("/")[0])
-        draft = self._draft(post, request, thread.acct, whisper=False)
-        written = await self._notes.begin(key, thread=thread.status, print=draft.print, visibility=draft.visibility)
-        try:
-            if written.status:
-                await self._replace(written.status, draft, [])
-            else:
-                await self._notes.end(key, await self._post(key, thread.status, draft, []))
-        except NoSuchCall:
-            self._can_edit = False
-
-    async def _below(self, thread: str) -> list[Entity]:
-        """The bot's own answers to a status, as its thread shows them."""
-        try:
-            around: Entity = await self._server.call(Kind.CALL, lambda api: api.status_context(thread))
-        except SendRefused:  # the request is gone, or the instance has no such call
-            return []
-        return self._own(cast("list[Entity]", around.get("descendants") or []), thread)
-
-    async def _newest(self, thread: str) -> list[Entity]:
-        """The same among the bot's newest statuses, for not every instance keeps threads together."""
-        me = str(self._server.me.get("id"))
-        found = await self._server.call(Kind.CALL, lambda api: api.account_statuses(me, limit=NEWEST))
-        return self._own(cast("list[Entity]", found), thread)
-
-    def _own(self, found: list[Entity], thread: str) -> list[Entity]:
-        me = self._server.me.get("id")
-        return [each for each in found if str(each.get("in_reply_to_id")) == thread and read.author(each)["id"] == me]
+        await self._pen.progress(key, thread.status, self._draft(post, request, thread.acct, whisper=False))
 
     async def _tidy(self) -> None:
         """Delete what shall be deleted, as fast as the instance allows."""
@@ -396,8 +293,3 @@ class Mastodon:
 
 def _sent(home: str, status: str) -> Sent:
     return Sent(MessageRef(NAME, home, status))
-
-
-def _print(status: Entity) -> str:
-    media = cast("list[Entity]", status.get("media_attachments") or [])
-    return show.print_of(words.plain(str(status.get("content") or "")), len(media))

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from adapters import examined
 from adapters.mastodon.manners import OPT_OUT
 from core.errors import ConfigError
+from core.findings import Health
 from tests.adapters.mastodon.house import account, listening, until
 from tests.adapters.rigs import Recorder
 from tests.adapters.rigs import listening as recording
-from tests.doubles.mastodon.server import Server
+from tests.doubles.mastodon.server import TOKEN, Server
 from tests.doubles.mastodon.variants import AKKOMA, FEDIBIRD, MASTODON, Variant
 
 
@@ -83,3 +86,17 @@ async def test_settings_that_cannot_work_are_refused(tmp_path: Path) -> None:
     server = Server()
     with pytest.raises(ConfigError, match="both are needed"):
         account(server, tmp_path)
+
+
+async def test_the_doctor_looks_at_the_account(tmp_path: Path) -> None:
+    """Who it is and what fits, where the token is good; what to do, where it is not, or nobody answers."""
+    async with Server(text=300).listening() as server:
+        settings = {"instance": server.base, "access_token": SecretStr(TOKEN)}
+        found = [each async for each in examined({"mastodon": settings}, data_dir=tmp_path)]
+        assert [each.health for each in found] == [Health.GOOD, Health.NOTE]
+        assert "takes 300 characters and 4 pictures" in found[0].words
+        server.revoked = True
+        (bad,) = [each async for each in examined({"mastodon": settings}, data_dir=tmp_path)]
+        assert "make a new one" in bad.words
+    (bad,) = [each async for each in examined({"mastodon": settings}, data_dir=tmp_path)]
+    assert (bad.health, "cannot be reached" in bad.words) == (Health.BAD, True)
