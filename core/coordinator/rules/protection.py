@@ -134,7 +134,10 @@ def offend(tx: Writing, *, user: User, end_user: str | None, network: str, promp
     until = now + (2 * times - 1) * FIRST_TIMEOUT
     store.punish(tx, subject, until)
     if end_user is None:
-        store.prolong(tx, network, until=until, now=now)
+        if (
+            network and not ipaddress.ip_network(network).is_loopback
+        ):  # this machine: the house itself, or a proxy for everybody
+            store.prolong(tx, network, until=until, now=now)
         if not user.anonymous:
             store.suspect(tx, user.id)
 

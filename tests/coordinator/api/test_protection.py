@@ -22,6 +22,7 @@ kind = 20
 regex = "dotted"
 """
 CORRUPT = "a gizmo, dotted"
+AFAR = {"X-Forwarded-For": "203.0.113.9"}
 
 
 @pytest.fixture
@@ -48,27 +49,37 @@ async def test_a_corrupt_prompt_is_rewritten(guarded: Any) -> None:
 
 async def test_a_refused_prompt_costs_time(guarded: Any) -> None:
     """Without replacement it is refused; the address waits three minutes, then nine; the account becomes suspicious."""
-    async with guarded() as horde:
+    async with guarded(trusted_proxies=["127.0.0.1"]) as horde:
         me, key = await horde.account("Troll")
         _, moderator = await horde.account("Mod", moderator=True)
-        first = await ask(horde, key, CORRUPT, replacement_filter=False)
+        first = await ask(horde, key, CORRUPT, replacement_filter=False, headers=AFAR)
         assert (first.status, first.json["rc"]) == (400, "CorruptPrompt")
-        second = await ask(horde, key, "a red apple")
+        second = await ask(horde, key, "a red apple", headers=AFAR)
         assert (second.status, second.json["rc"]) == (403, "TimeoutIP")
         assert (await horde.get(f"/api/v2/users/{me}", moderator)).json["suspicious"] == 1
         blocks = (await horde.get(TIMEOUTS, moderator)).json
-        assert [one["ipaddr"] for one in blocks] == ["127.0.0.1/32"]
+        assert [one["ipaddr"] for one in blocks] == ["203.0.113.9/32"]
         assert 170 < blocks[0]["seconds"] <= 180
-        body = {"ipaddr": "127.0.0.1"}
+        body = {"ipaddr": "203.0.113.9"}
         assert (await horde.call("DELETE", TIMEOUTS, moderator, json=body)).json == {"message": "OK"}
-        assert (await ask(horde, key, CORRUPT, replacement_filter=False)).json["rc"] == "CorruptPrompt"
+        assert (await ask(horde, key, CORRUPT, replacement_filter=False, headers=AFAR)).json["rc"] == "CorruptPrompt"
         assert 530 < (await horde.get(TIMEOUTS, moderator)).json[0]["seconds"] <= 540
         assert await horde.value("SELECT count(*) FROM refused_prompts") == 2
         pop = {"name": "Blocked", "models": ["little"], "bridge_agent": "a:1:b"}
-        assert (await horde.post("/api/v2/generate/pop", pop, horde.worker_key)).json["rc"] == "TimeoutIP"
+        assert (await horde.post("/api/v2/generate/pop", pop, horde.worker_key, headers=AFAR)).json["rc"] == "TimeoutIP"
         check = f"/api/v2/generate/check/{me}"
-        assert (await horde.get(check)).json["rc"] == "TimeoutIP"
-        assert (await horde.get(check, headers={"Client-Agent": "known:1:me"})).json["rc"] == "RequestNotFound"
+        assert (await horde.get(check, headers=AFAR)).json["rc"] == "TimeoutIP"
+        assert (await horde.get(check, headers={**AFAR, "Client-Agent": "known:1:me"})).json["rc"] == "RequestNotFound"
+
+
+async def test_this_machine_is_never_shut_out(guarded: Any) -> None:
+    """A refused prompt from loopback, the house's own or a forgotten proxy's, costs the account and not everybody."""
+    async with guarded() as horde:
+        me, key = await horde.account("Troll")
+        assert (await ask(horde, key, CORRUPT, replacement_filter=False)).json["rc"] == "CorruptPrompt"
+        assert (await ask(horde, key, "a red apple")).status == 202
+        assert (await horde.pop())["id"] is not None
+        assert await horde.value(f"SELECT suspicion FROM users WHERE id = {me}") == 1  # noqa: S608  # a number
 
 
 async def test_moderators_are_not_punished(guarded: Any) -> None:
