@@ -4,7 +4,7 @@ import { Composer } from "./compose.js";
 import { Link } from "./link.js";
 import { article, look, make, progress } from "./view.js";
 
-const EMOJIS = ["👍", "❤️", "😂", "😮", "🎉", "🔥", "👀", "🙏", "🔁", "🎨", "🗑️", "👎"];
+const EMOJIS = ["👍", "❤️", "😂", "😮", "🎉", "🔥", "👀", "🙏", "🍪", "🎁", "🏆", "🔁", "🎨", "🗑️", "👎"];
 const EXAMPLES = ["draw a red apple on a blue background", "draw two green frogs", "help"];
 const SPOKEN_EVERY = 8000;
 const $ = (id) => document.getElementById(id);
