@@ -63,6 +63,16 @@ def print_lives(figures: Figures) -> None:
     print("            ms p50/p99: " + ", ".join(shown), flush=True)
 
 
+def parts(here: Stage, rounds: int) -> Figures:
+    """What one call of each kind costs; prints its table."""
+    found = here.order("parts", jobs=400, rounds=rounds)
+    table: Figures = {name: used for name, used in found.items() if isinstance(used, dict)}
+    print("one call, ms".ljust(20), *(name.rjust(16) for name in ("server_cpu_ms", "postgres_cpu_ms", "clock_ms")))
+    for name, used in table.items():
+        print(name.ljust(20), *(str(ms).rjust(16) for ms in used.values()))
+    return table
+
+
 def reads(here: Stage, seconds: float) -> Figures:
     """Cached reads of figures that are the same for everybody, by 32 users at once."""
     calls = [["GET", f"/api/v2/{path}", None, ANONYMOUS] for path in READS]
@@ -93,6 +103,7 @@ def measure(engine: str, *, quick: bool) -> Figures:
     runs, seconds = (1, 4.0) if quick else (3, 12.0)
     print(f"\n{engine}, one coordinator process")
     with stage(engine) as here:
+        each = parts(here, runs)
         whole: list[Figures] = []
         for users in USERS:
             whole.append(median_of(runs, lambda users=users: lives(here, users, seconds), "per_second"))
@@ -104,7 +115,14 @@ def measure(engine: str, *, quick: bool) -> Figures:
         print(f"cached reads: {read['per_second']}/s, ms p50/p99 {read['p50']}/{read['p99']}", flush=True)
         memory = long_load(here, 1 if quick else 10)
         print(f"MB after each minute of a long load: {memory}", flush=True)
-    return {"lives": whole, "paced": paced, "reads": read, "memory_mb": memory, "depths": depths(engine, quick=quick)}
+    return {
+        "parts": each,
+        "lives": whole,
+        "paced": paced,
+        "reads": read,
+        "memory_mb": memory,
+        "depths": depths(engine, quick=quick),
+    }
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from bench.coordinator.parts import parts
 from bench.coordinator.wire import Wire
 
 Order = dict[str, Any]
@@ -154,7 +155,7 @@ async def repeats(order: Order) -> dict[str, object]:
 def main() -> None:
     """Carry out the order."""
     order: Order = json.loads(sys.stdin.read())
-    found = asyncio.run(lives(order) if order["what"] == "lives" else repeats(order))
+    found = asyncio.run({"lives": lives, "repeats": repeats, "parts": parts}[order["what"]](order))
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(json.dumps({**found, "load_cpu": round(used.ru_utime + used.ru_stime, 2)}))
 

@@ -20,6 +20,7 @@ from urllib.request import Request, urlopen
 import psutil
 from pydantic import SecretStr
 
+from bench.coordinator.usage import cpu_of
 from core.coordinator.keys import ANONYMOUS, hash_key, load_secret, new_key
 from core.coordinator.rules import accounts, schema
 from core.db import Database
@@ -54,11 +55,18 @@ class Stage:
 
     def order(self, what: str, **more: object) -> dict[str, Any]:
         """Have the load generator do something; its answer, and what serving it took."""
-        given = {"what": what, "url": self.program.url, "askers": self.askers, "workers": self.workers}
+        given = {
+            "what": what,
+            "url": self.program.url,
+            "askers": self.askers,
+            "workers": self.workers,
+            "pids": self.pids(),
+        }
         picture = self.folder / "picture.webp"
         if not picture.exists():
             picture.write_bytes(_webp())
-        order = {**given, "models": MODELS, "picture": str(picture), **more}
+        people = {"askers": self.askers, "workers": self.workers}
+        order = {**given, **people, "models": MODELS, "picture": str(picture), **more}
         before, begun = self.cpu(), time.perf_counter()
         done = subprocess.run(
             [sys.executable, "-m", "bench.coordinator.load"],
@@ -75,30 +83,20 @@ class Stage:
 
     def cpu(self) -> tuple[float, float]:
         """Seconds of CPU that the coordinator's processes, and the database server's, used so far."""
-        coordinator = psutil.Process(self.program.parts["coordinator"].pid)
-        return _cpu_of(coordinator), _cpu_of(self._postmaster()) if self.server is not None else 0.0
+        used = [cpu_of(pid) for pid in self.pids()]
+        return used[0], sum(used[1:])
+
+    def pids(self) -> list[int]:
+        """Of the coordinator, and of the database server where there is one."""
+        coordinator = self.program.parts["coordinator"].pid
+        if self.server is None:
+            return [coordinator]
+        return [coordinator, int((self.server.folder / "data" / "postmaster.pid").read_text().split()[0])]
 
     def memory(self) -> float:
         """Megabytes that the coordinator keeps in memory."""
         parent = psutil.Process(self.program.parts["coordinator"].pid)
         return sum(one.memory_info().rss for one in (parent, *parent.children(recursive=True))) / 1e6
-
-    def _postmaster(self) -> psutil.Process:
-        assert self.server is not None
-        return psutil.Process(int((self.server.folder / "data" / "postmaster.pid").read_text().split()[0]))
-
-
-def _cpu_of(process: psutil.Process) -> float:
-    total = 0.0
-    for one in (process, *process.children(recursive=True)):
-        try:
-            used = one.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += used.user + used.system
-        if one.pid == process.pid:
-            total += used.children_user + used.children_system
-    return total
 
 
 def _webp() -> bytes:

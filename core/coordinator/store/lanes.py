@@ -19,12 +19,15 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import chain, islice, repeat
 
-from core.db import Reading, Row, Statement, Writing
+from core.db import Reading, Statement, Writing
 
 RELOAD_SECONDS = 1.0
 TOPIC = "lanes"
 """Under which other processes are told what entered which lane."""
-PROBES = (1, 4, 16)
+PROBES = (4, 16)
+"""Lanes that a walk looks at by one statement: the first one at so many, all others at more."""
+FRONT = 4
+"""Requests that it sees of each lane; the very first ones may be in other hands."""
 PAGE = 8
 """Requests that a walk looks at next in a lane whose head is not to be had."""
 FEW = 256
@@ -44,8 +47,8 @@ _LEAVE_ALL = Statement(
     "DELETE FROM queue WHERE lane_id = ANY(CAST(:lanes AS bigint[])) AND rank = :rank AND request_id = :request"
 )
 _HEAD = (
-    "SELECT * FROM (SELECT lane_id, rank, request_id FROM queue WHERE lane_id = :lane{0} "
-    "ORDER BY lane_id, rank, request_id LIMIT 1) AS head{0}"
+    "SELECT * FROM (SELECT lane_id, rank, request_id FROM queue WHERE lane_id = :lane{0} "  # noqa: S608  # fixed text
+    f"ORDER BY lane_id, rank, request_id LIMIT {FRONT}) AS head{{0}}"
 )
 _HEADS = {size: Statement(" UNION ALL ".join(_HEAD.format(place) for place in range(size))) for size in PROBES}
 _NEXT = Statement(
@@ -201,31 +204,38 @@ class Lanes:
         rows: list[tuple[int, str, int]] = []
         probes = chain(PROBES, repeat(PROBES[-1]))
         seen: set[str] = set()
+        longer: set[int] = set()  # lanes of which there is more than was seen
         while nearest is not None or rows:
             if nearest is not None and (not rows or nearest[0] <= rows[0][0]):
                 chosen = [nearest[1], *(lane for _, lane in islice(bounds, next(probes) - 1))]
                 nearest = next(bounds, None)
-                for lane, rank, request in self._probe(tx, chosen):
-                    heapq.heappush(rows, (rank, request, lane))
+                for lane, fronts in self._probe(tx, chosen).items():
+                    longer |= {lane} if len(fronts) == FRONT else set()
+                    for rank, request in fronts:
+                        heapq.heappush(rows, (rank, request, lane))
                 continue
             rank, request, lane = heapq.heappop(rows)
             if request not in seen:
                 seen.add(request)
                 yield rank, request
-            if not any(row[2] == lane for row in rows):
-                for row in tx.all(_NEXT, {"lane": lane, "rank": rank, "request": request, "limit": PAGE}):
+            if lane in longer and not any(row[2] == lane for row in rows):
+                page = tx.all(_NEXT, {"lane": lane, "rank": rank, "request": request, "limit": PAGE})
+                longer -= {lane} if len(page) < PAGE else set()
+                for row in page:
                     heapq.heappush(rows, (row[0], row[1], lane))
 
-    def _probe(self, tx: Writing, lanes: list[int]) -> list[Row]:
-        """Look at the heads of some lanes, and remember them once the transaction stands."""
+    def _probe(self, tx: Writing, lanes: list[int]) -> dict[int, list[tuple[int, str]]]:
+        """What stands in front in some lanes, best first; the heads are remembered once the transaction stands."""
         size = next(size for size in PROBES if size >= len(lanes))
         asked = {f"lane{place}": lanes[min(place, len(lanes) - 1)] for place in range(size)}
         epochs = {lane: self._epochs.get(lane, 0) for lane in lanes}  # of before the look: what enters meanwhile counts
-        found = {row[0]: row for row in tx.all(_HEADS[size], asked)}
+        fronts: dict[int, list[tuple[int, str]]] = {}
+        for lane, rank, request in sorted({tuple(row) for row in tx.all(_HEADS[size], asked)}):
+            fronts.setdefault(lane, []).append((rank, request))
 
         def remember() -> None:
             for lane, epoch in epochs.items():
-                self._set(lane, found[lane][1] if lane in found else None, epoch)
+                self._set(lane, fronts[lane][0][0] if lane in fronts else None, epoch)
 
         tx.after_commit(remember)
-        return list(found.values())
+        return fronts

@@ -116,10 +116,10 @@ def _work(url: str, name: str, ask: int, report: str) -> None:
             assert owner is not None
             pop = PopRequest.model_validate({"name": name, "models": ["little"], "amount": 3})
             for _ in range(ask):
-                await db.write(lambda tx: _ask(tx, nobody))
+                await db.optimistic(lambda tx: _ask(tx, nobody))
             idle = 0
             while idle < 20:
-                offer = await db.write(
+                offer = await db.optimistic(
                     lambda tx: dispatch.offer(tx, terms=TERMS, user=owner, pop=pop, ip="", now=time.time())
                 )
                 if not isinstance(offer, Offer):
@@ -129,7 +129,7 @@ def _work(url: str, name: str, ask: int, report: str) -> None:
                 idle = 0
                 for job in offer.jobs:
                     submit = SubmitRequest.model_validate({"id": job.id, "generation": "R2", "seed": 1})
-                    await db.write(
+                    await db.optimistic(
                         lambda tx, submit=submit: settle.settle(
                             tx, terms=TERMS, user=owner, submit=submit, now=time.time()
                         )
