@@ -87,7 +87,7 @@ async def _bots(settings: Settings, url: str, stop: asyncio.Event, say: str | No
     folder, chat, pace = settings.general.data_dir, settings.console, settings.bots.requests_per_minute
     store = await Store.open(f"sqlite:///{(folder / 'bots.db').as_posix()}")
     async with store, open_house(settings.bots, store, horde_url=url, api_key=key, data_dir=folder) as house:
-        dispatch = Dispatch(REPERTOIRE, house, store, requests_per_minute=pace, allow=house.places.allow)
+        dispatch = Dispatch(REPERTOIRE, house, store, requests_per_minute=pace, rules=house.places)
         try:
             if say is not None:
                 return await run_once(dispatch, say=say, out=chat.pictures_dir, person=chat.person, data_dir=folder)

@@ -20,6 +20,9 @@ _NOTHING = {"none", "all", "everywhere", "everybody"}
 async def settings(
     chat: Chat[House],
     *,
+    manner: Annotated[
+        Literal["full", "minimal", "silent", "off"] | None, Opt("How much I say: all, the answer alone, nothing here")
+    ] = None,
     channels: Annotated[str | None, Opt("Places where I may be used: ids, here, or everywhere", example="here")] = None,
     roles: Annotated[str | None, Opt("Roles that may use me: ids, or everybody", example="everybody")] = None,
     off: Annotated[str | None, Opt("Commands to switch off, or none", example="status")] = None,
@@ -38,6 +41,7 @@ async def settings(
         raise NotAllowed("There is nothing to set in a direct conversation: say it where I am to behave so.")
     rules = await chat.house.places.rules(chat.place)
     wanted: dict[str, object] = {
+        "manner": manner,
         "channels": _ids(channels, here=chat.place.id),
         "roles": _ids(roles),
         "off": _ids(off),

@@ -22,9 +22,10 @@ from core.chat.forms import Form
 from core.chat.memory import Memory, OpenTalk
 from core.chat.outbox import Outbox
 from core.chat.port import Port, SendFailed, SendRefused
+from core.chat.ruling import Ruling, Unruled
 from core.chat.spoken import Spoken
 from core.chat.talk import Chat
-from core.chat.types import Call, Event, MessageRef, Picture, Place, Post, Press, Reaction
+from core.chat.types import Call, Event, Manner, MessageRef, Picture, Place, Post, Press, Reaction
 from core.errors import LargesseError, NotAllowed, NotFound, StorageFull, TooMany
 
 H = TypeVar("H")
@@ -43,10 +44,6 @@ MAX_SENTENCE = 300
 logger = log.get(__name__)
 
 
-async def _everything(_name: str, _event: Call | Press) -> None:
-    """What is allowed where nobody says otherwise."""
-
-
 class Dispatch(Generic[H]):
     """Runs the conversations of a repertoire. Use it as `async with`: leaving waits for nothing, see `close`."""
 
@@ -57,11 +54,11 @@ class Dispatch(Generic[H]):
         memory: Memory,
         *,
         requests_per_minute: int = 20,
-        allow: Callable[[str, Call | Press], Awaitable[None]] = _everything,
+        rules: Ruling | None = None,
     ) -> None:
-        """Args: `allow(name, event)` raises NotAllowed where a command or button is not for this person or place."""
+        """Args: `rules` are those of the places; None = everything is allowed."""
         self.repertoire = repertoire
-        self._allow = allow
+        self._rules = rules or Unruled()
         self._house = house
         self._memory = memory
         self._outbox = Outbox(memory)
@@ -211,7 +208,7 @@ class Dispatch(Generic[H]):
     def _start(
         self, port: Port, event: Event, work: Callable[[Chat[H]], Awaitable[None]], *, resumed: bool = False
     ) -> Ending:
-        chat = Chat(self._house, port, event, repertoire=self.repertoire, outbox=self._outbox)
+        chat = Chat(self._house, port, event, repertoire=self.repertoire, outbox=self._outbox, rules=self._rules)
         task: Ending = asyncio.create_task(self._run(chat, port, work, resumed=resumed), name=event.key)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -271,6 +268,8 @@ class Dispatch(Generic[H]):
         return None
 
     async def _converse(self, chat: Chat[H], event: Event) -> None:
+        if not event.person.manages and await self._rules.manner(event.place) is Manner.OFF:
+            return
         match event:
             case Call():
                 await self._answer(chat, event)
@@ -298,7 +297,7 @@ class Dispatch(Generic[H]):
             command, values = named, call.args
         if command.managers and not call.person.manages:
             raise NotAllowed("That is for the people who manage this place.")
-        await self._allow(command.name, call)
+        await self._rules.allow(command.name, call)
         pictures = [await chat.fetch(each) for each in call.pictures]
         values = {name: await self._fetched(chat, value) for name, value in values.items()}
         arguments = grammar.check(command, values, pictures)
@@ -309,7 +308,7 @@ class Dispatch(Generic[H]):
         handler = self.repertoire.buttons.get(press.action)
         if handler is None:
             raise NotFound("That button is from an older version of me and does nothing any more.")
-        await self._allow(press.action, press)
+        await self._rules.allow(press.action, press)
         await handler.run(chat, press)
 
     async def _fetched(self, chat: Chat[H], value: object) -> object:

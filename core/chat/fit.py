@@ -13,7 +13,7 @@ from itertools import groupby
 
 from core.chat import shrink
 from core.chat.port import Limits
-from core.chat.types import Button, Picture, Post
+from core.chat.types import Button, Manner, Picture, Post
 
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters, with which a text could command a terminal, and those that turn the direction of what follows."""
@@ -34,7 +34,8 @@ def fit(post: Post, limits: Limits, words: Mapping[str, str]) -> list[Post]:
     size = max(1, limits.max_pictures)
     groups = [pictures[start : start + size] for start in range(0, len(pictures), size)] or [()]
     texts = [*chunks, *[""] * (len(groups) - 1)]
-    if line := _word_line(post.buttons, limits, words)[:room]:
+    said = post.buttons if post.manner is Manner.FULL else ()
+    if line := _word_line(said, limits, words)[:room]:
         texts, groups = _with_line(texts, groups, line, room)
     carried = [()] * (len(texts) - len(groups)) + groups
     return [

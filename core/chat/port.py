@@ -49,6 +49,8 @@ class Limits:
     can_react: bool = False
     can_whisper: bool = False
     """Can say something in a public place that only one person sees, or write to them directly."""
+    can_show_elsewhere: bool = False
+    """Has a place of its own for answers to what was asked where it is to be silent; it takes those with pictures."""
     has_buttons: bool = False
     has_threads: bool = False
     previews: bool = False

@@ -18,7 +18,8 @@ from core.chat.live import Live
 from core.chat.memory import SentPost
 from core.chat.outbox import Outbox
 from core.chat.port import Limits, Port, SendFailed, SendRefused
-from core.chat.types import Button, Call, Event, MessageRef, Person, Picture, Place, Post, Press, Progress, Sent
+from core.chat.ruling import Ruling
+from core.chat.types import Button, Call, Event, Manner, MessageRef, Person, Picture, Place, Post, Press, Progress, Sent
 from core.errors import NotAllowed
 
 H = TypeVar("H")
@@ -27,7 +28,17 @@ H = TypeVar("H")
 class Chat(Generic[H]):
     """One conversation: `house` is what the bots work with, `event` what the person did."""
 
-    def __init__(self, house: H, port: Port, event: Event, *, repertoire: Repertoire, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        house: H,
+        port: Port,
+        event: Event,
+        *,
+        repertoire: Repertoire,
+        outbox: Outbox,
+        rules: Ruling,
+    ) -> None:
+        self._rules = rules
         self.house = house
         self.event = event
         self.repertoire = repertoire
@@ -100,6 +111,8 @@ class Chat(Generic[H]):
         Returns at once; only the newest text counts. `fraction` is 0 to 1, None = not known; `preview` is left out
         where the platform does not show any.
         """
+        if await self._rules.manner(self.place) is not Manner.FULL:
+            return
         moved = Progress(text, fraction, preview if self.limits.previews else None)
         post = Post(text=text, buttons=buttons, reply_to=self.message, progress=moved)
         self._live.show(fit.short(post, self.limits, self.repertoire.words()))
@@ -111,7 +124,9 @@ class Chat(Generic[H]):
             SendRefused: the platform will not have it, or somebody deleted it.
             SendFailed: the platform could not be reached for an hour.
         """
-        whole = Post(text=post) if isinstance(post, str) else post
+        whole = await self._mannered(Post(text=post) if isinstance(post, str) else post)
+        if self._is_silenced(whole):
+            raise SendRefused("I am to be silent here.")
         fitted = fit.short(whole, self.limits, self.repertoire.words())
         key = f"{self.place.platform}/{self.place.id}/{name}"
         return await self._outbox.send(self._port, self.place, fitted, key=key, person=self.person)
@@ -176,11 +191,29 @@ class Chat(Generic[H]):
         """Stop without cleaning up: the conversation goes on after a restart."""
         self._live.abandon()
 
+    async def _mannered(self, post: Post) -> Post:
+        """The post with what the people of the place want; what is said to themselves alone is said in full."""
+        if self.place.private or (self.person.manages and not post.pictures):
+            return post
+        return replace(post, manner=await self._rules.manner(self.place))
+
+    def _is_silenced(self, post: Post) -> bool:
+        """Whether the post may not stand where it was asked for, and can stand nowhere else."""
+        return post.manner in {Manner.SILENT, Manner.OFF} and not self.limits.can_show_elsewhere
+
+    def _only_to(self, person: Person) -> Person:
+        if not self.limits.can_whisper:
+            raise SendRefused("I am to be silent here.")
+        return person
+
     def _as_reply(self, post: Post | str) -> Post:
         whole = Post(text=post) if isinstance(post, str) else post
         return whole if whole.reply_to else replace(whole, reply_to=self.message)
 
     async def _say(self, post: Post, part: str, to: Person | None = None) -> Sent:
+        post = await self._mannered(post)
+        if self._is_silenced(post) and to is None:
+            to = self._only_to(self.person)
         words = self.repertoire.words()
         fitted = await asyncio.to_thread(fit.fit, post, self.limits, words) if post.pictures else None
         posts = fitted or fit.fit(post, self.limits, words)

@@ -116,6 +116,19 @@ class Progress:
     """How it looks by now; only where `Limits.previews`."""
 
 
+class Manner(StrEnum):
+    """How much the bot says in a place."""
+
+    FULL = "full"
+    """Everything."""
+    MINIMAL = "minimal"
+    """The answer alone: no progress, no words that could be said next."""
+    SILENT = "silent"
+    """Nothing in the place itself: where the platform can, the answer is shown elsewhere, or to the person alone."""
+    OFF = "off"
+    """Nothing, and nobody but those who manage the place is heard."""
+
+
 @dataclass(frozen=True)
 class Post:
     """What a conversation says. `fit` makes it suit the platform before it is sent."""
@@ -131,6 +144,8 @@ class Post:
     """Id of the request whose pictures these are, so that a button, reaction or reply finds it later."""
     first_picture: int = 0
     """Number of the first picture within the request, from 0: `fit` sets it when it splits a post."""
+    manner: Manner = Manner.FULL
+    """How much is to be said: set by the chat, as the people who manage the place want it."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.chat.grammar import quoted
-from core.chat.types import Call, Place, Press
+from core.chat.types import Call, Manner, Place, Press
 from core.errors import InvalidRequest, NotAllowed
 
 Names = Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(max_length=200)]
@@ -25,6 +25,10 @@ class Rules(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    manner: Manner = Field(
+        default=Manner.FULL,
+        description="How much I say: full, minimal = the answer alone, silent = nothing in the place itself, off",
+    )
     channels: Names = Field(default=[], description="Places where I may be used; empty = everywhere")
     roles: Names = Field(default=[], description="Roles that may use me; empty = everybody")
     off: Names = Field(default=[], description="Commands and buttons that are switched off")
@@ -83,6 +87,10 @@ class Places:
             written = await self._book.place_rules(*key)
             self._known[key] = Rules.model_validate_json(written) if written else Rules()
         return self._known[key]
+
+    async def manner(self, place: Place) -> Manner:
+        """How much may be said there."""
+        return (await self.rules(place)).manner
 
     async def change(self, place: Place, rules: Rules, *, person: str) -> None:
         """New rules for the community of a place, from now on."""

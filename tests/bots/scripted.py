@@ -364,7 +364,7 @@ async def open_room(
             bots, store, horde_url=horde.url, api_key=SecretStr("bots-key"), data_dir=folder, clock=clock
         ) as house,
     ):
-        dispatch = Dispatch(REPERTOIRE, house, store, requests_per_minute=600, allow=house.places.allow)
+        dispatch = Dispatch(REPERTOIRE, house, store, requests_per_minute=600, rules=house.places)
         room = Room(platform or FakePlatform(), dispatch, house)
         await dispatch.resume(room.platform)
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.chat.port import Limits, SendRefused
 from core.chat.testing import FakePlatform
 from core.chat.types import Person, Place, Post
 from tests.bots.scripted import Room, ScriptedHorde, open_room
@@ -98,3 +99,33 @@ async def test_a_direct_conversation_has_no_settings(room: Room) -> None:
     """They belong to places where several people are."""
     post = await said(room, "settings", person=BOSS, place=room.platform.place("dm", private=True))
     assert "nothing to set in a direct conversation" in post.text
+
+
+async def test_how_much_is_said_is_the_managers_choice(room: Room) -> None:
+    """Minimal leaves out what could be said next; silent tells only the person; off hears nobody but the managers."""
+    platform = room.platform
+    await said(room, "settings --manner minimal", person=BOSS)
+    assert "Reply:" not in (await said(room, "draw a frog")).text
+    await said(room, "settings --manner silent", person=BOSS)
+    shown = len(platform.shown)
+    task = await room.dispatch.call(platform, platform.call("draw a frog"))
+    assert task is not None
+    assert isinstance(await task, SendRefused)
+    assert len(platform.shown) == shown
+    await said(room, "settings --manner off", person=BOSS)
+    asked = await room.dispatch.call(platform, platform.call("nothing --such a thing"))
+    assert asked is not None
+    assert await asked is None
+    assert platform.posts[-1].text.startswith("These are the settings here from now on:")
+    await said(room, "settings --manner full", person=BOSS)
+    assert "Reply:" in (await said(room, "draw a frog")).text
+
+
+async def test_silence_is_kept_by_whispering_where_that_can_be(tmp_path: Path, horde: ScriptedHorde) -> None:
+    """The picture is there for whoever asked, and for nobody else."""
+    platform = FakePlatform(Limits(can_whisper=True, edit_interval=0.0))
+    async with open_room(tmp_path, horde, platform=platform) as room:
+        await said(room, "settings --manner silent", person=BOSS)
+        await said(room, "draw a frog")
+    (drawn,) = [each for each in platform.shown.values() if each.post.pictures]
+    assert drawn.to == "ann"

@@ -11,6 +11,7 @@ from core.chat.command import Repertoire, reaction
 from core.chat.dispatch import MOST_REACTIONS, Dispatch
 from core.chat.outbox import Outbox
 from core.chat.port import Limits
+from core.chat.ruling import Unruled
 from core.chat.talk import Chat
 from core.chat.testing import FakePlatform, InMemory
 from core.chat.types import MessageRef, Reaction
@@ -80,7 +81,7 @@ async def test_a_post_of_one_name_stands_once(fake: FakePlatform) -> None:
     """Whoever says it first; it can be edited afterwards."""
     outbox = Outbox(InMemory())
     for text in ("one", "two"):
-        chat = Chat(None, fake, fake.call(text), repertoire=Repertoire(), outbox=outbox)
+        chat = Chat(None, fake, fake.call(text), repertoire=Repertoire(), outbox=outbox, rules=Unruled())
         sent = await chat.once("receipt", f"so far {text}")
         await chat.edit(sent.ref, f"so far {text}")
     assert fake.texts == ["so far two"]
