@@ -7,6 +7,7 @@ twice has the same key. `platform` runs it.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -32,6 +33,8 @@ CLOCKS = 120.0
 """Seconds by which listings may be late: comments are read again that far back."""
 MODERATORS_FOR = 3600.0
 """Seconds for which it is believed who moderates a subreddit."""
+
+_BANNED = re.compile(r"banned from participating", re.IGNORECASE)
 
 logger = log.get(__name__)
 
@@ -114,11 +117,14 @@ class Ears:
         self, said: Heard, under: Thread | None, above: Mapping[str, Any] | None, dispatch: Dispatching
     ) -> None:
         """One comment or message: an event, or nothing that is for the bot."""
-        if said.author is None or said.author.lower() == self._name:
-            await self._notice(said)
+        if said.by_subreddit and _BANNED.search(said.subject):
+            await self._guest.banned((said.subreddit or "").lower(), said.subject)
             return
-        subreddit = "" if said.private else (said.subreddit or "").lower()
-        if subreddit and not await self._guest.welcome(subreddit):
+        name = (said.author or "").lower()
+        if name == self._name or not (name or said.by_subreddit):
+            return
+        subreddit = (said.subreddit or "").lower()
+        if subreddit and not said.private and not await self._guest.welcome(subreddit):
             return
         ours = await self._memory.by_message(said.parent)
         addressed = self._words.address(said.body, dispatch.repertoire, private=said.private, to_bot=ours is not None)
@@ -127,7 +133,7 @@ class Ears:
         if covers(addressed.text):
             await self._cover(said, ours)
             return
-        warden = bool(subreddit) and said.author.lower() in await self._moderators_of(subreddit)
+        warden = said.by_subreddit or (bool(subreddit) and name in await self._moderators_of(subreddit))
         call = read.call(
             said,
             addressed,
@@ -142,11 +148,6 @@ class Ears:
             task = cast("asyncio.Task[object]", talk)
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
-
-    async def _notice(self, said: Heard) -> None:
-        """What Reddit writes in the name of a subreddit: of interest is only that the bot was banned there."""
-        if said.private and said.subreddit and "banned from participating" in said.subject.lower():
-            await self._guest.banned(said.subreddit.lower(), said.subject)
 
     async def _cover(self, said: Heard, ours: Answer | None) -> None:
         """Hide a picture behind a warning: whoever finds it too much for a place is believed."""

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from adapters.reddit import guest, show
 from adapters.reddit.access import Access, Account, Budget, KeyRefused, Unwelcome
+from adapters.reddit.checkup import findings
 from adapters.reddit.ears import Ears
 from adapters.reddit.gallery import Gallery, Waits
 from adapters.reddit.guest import Guest, Way
@@ -26,8 +27,9 @@ from adapters.reddit.memory import Answer, Memory
 from adapters.reddit.read import NAME, is_ours
 from core import log
 from core.chat.port import Dispatching, Limits, SendFailed, SendRefused
-from core.chat.types import MessageRef, Person, Picture, Place, Post, Sent
+from core.chat.types import Manner, MessageRef, Person, Picture, Place, Post, Sent
 from core.errors import ConfigError, NotFound
+from core.findings import Finding, Health
 
 logger = log.get(__name__)
 
@@ -102,6 +104,7 @@ class Reddit:
         home = (subreddit or f"u_{username}").lower()
         self._memory = Memory(data_dir / NAME / "reddit.db")
         self._access = Access(account, Budget(calls_per_minute), connector)
+        self._home = home
         self._gallery = Gallery(self._access, self._memory, subreddit=home, flair=flair, waits=self._pace.waits)
         self._guest = Guest(
             self._access,
@@ -114,6 +117,21 @@ class Reddit:
         self._ears = Ears(
             self, self._access, self._memory, self._guest, self._gallery, name=username, listen_in=listen_in
         )
+
+    @classmethod
+    async def examine(cls, **settings: Any) -> AsyncGenerator[Finding]:  # noqa: ANN401  # as for the class
+        """What the doctor says about these settings."""
+        try:
+            port = cls(**settings)
+        except ConfigError as error:
+            yield Finding(Health.BAD, NAME, str(error))
+            return
+        try:
+            async for finding in findings(port._access, port._guest, name=port._username, home=port._home):
+                yield finding
+        finally:
+            await port._access.close()
+            port.close()
 
     def close(self) -> None:
         """Let go of the memory."""
@@ -153,10 +171,10 @@ class Reddit:
         answer = await self._memory.begin(key, place=place.id, parent=parent, subreddit=subreddit)
         if answer.message:
             return _sent(answer, answer.message)
-        way = Way.THERE if place.private else await self._guest.way(place.id)
+        way = await self._way(place, post)
         if way is Way.NOWHERE or (way is Way.HOME and not post.pictures):
             raise SendRefused(f"I do not speak in r/{place.id}.")
-        voice = show.Voice(self._about)
+        voice = show.Voice(self._about, brief=post.manner is Manner.MINIMAL)
         text, made = await self._shown(answer, post, voice, nsfw=place.nsfw or post.content_warning is not None)
         if way is Way.HOME:
             if made is None:
@@ -216,6 +234,15 @@ class Reddit:
         for fullname in (ref.message, answer.post if answer else None):
             if fullname:
                 await self._access.post("api/del/", id=fullname)
+
+    async def _way(self, place: Place, post: Post) -> Way:
+        """How a post is to be said, as the moderators want it and as Reddit bears it."""
+        if place.private:
+            return Way.THERE
+        if post.manner is Manner.OFF:
+            return Way.NOWHERE
+        way = await self._guest.way(place.id)
+        return Way.HOME if way is Way.THERE and post.manner is Manner.SILENT else way
 
     async def _shown(self, answer: Answer, post: Post, voice: show.Voice, *, nsfw: bool) -> tuple[str, str | None]:
         """The text of an answer and its picture post, made now; where there can be none, the text says so."""

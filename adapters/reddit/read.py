@@ -42,6 +42,11 @@ class Heard:
         return self.fullname.startswith("t4_")
 
     @property
+    def by_subreddit(self) -> bool:
+        """Whether moderators wrote it in the name of their subreddit."""
+        return self.private and self.author is None and self.subreddit is not None
+
+    @property
     def key(self) -> str:
         """Names the event for ever, whichever way it came."""
         return f"{NAME}:{self.fullname}"
@@ -69,7 +74,7 @@ def heard(item: Mapping[str, Any]) -> Heard:
         fullname=fullname,
         body=str(item.get("body") or ""),
         author=name,
-        author_id=str(item.get("author_fullname") or f"name:{(name or '').lower()}"),
+        author_id=str(item.get("author_fullname") or f"name:{(name or f'r/{subreddit}').lower()}"),
         subreddit=str(subreddit) if subreddit else None,
         parent=str(item.get("parent_id") or ""),
         link=str(link) if link and not fullname.startswith("t4_") else None,
@@ -90,15 +95,17 @@ def thread(post: Mapping[str, Any]) -> Thread:
 
 def place(said: Heard, under: Thread | None) -> Place:
     """Where it was said: a subreddit, or somebody's private messages with the bot."""
+    where = (said.subreddit or "").lower()
+    if said.private and where:  # its moderators write to the bot: what they set holds in the subreddit
+        return Place(NAME, f"r/{where}", private=True, thread=said.fullname, community=where)
     if said.private:
         return Place(NAME, f"u/{(said.author or '').lower()}", private=True, thread=said.fullname)
-    where = (said.subreddit or "").lower()
     return Place(NAME, where, private=False, nsfw=under is not None and under.nsfw, thread=said.link)
 
 
 def person(said: Heard, *, warden: bool = False) -> Person:
     """Who said it; `warden`: moderates the subreddit it was said in."""
-    name = said.author or "[deleted]"
+    name = said.author or (f"r/{said.subreddit}" if said.by_subreddit else "[deleted]")
     robot = name.lower() in _ROBOTS
     return Person(NAME, said.author_id, name, is_bot=robot, moderates=warden, manages=warden)
 

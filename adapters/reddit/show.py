@@ -22,6 +22,7 @@ LIMITS = Limits(
     max_bytes=20_000_000,
     mimes=("image/png", "image/jpeg"),
     can_edit=False,
+    can_show_elsewhere=True,
     edit_interval=60.0,
 )
 """A comment takes 10,000 characters, which 4,000 may become with every sign written so that it stays a sign. `can_edit`

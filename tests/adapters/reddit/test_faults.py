@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from structlog.testing import capture_logs
 
 from adapters import opened
 from adapters.reddit.access import Budget, KeyRefused
+from adapters.reddit.platform import Reddit
 from adapters.reddit.read import is_ours
 from core.chat.port import SendRefused
 from core.chat.types import MessageRef, Person, Place, Post
 from core.errors import ConfigError
+from core.findings import Health
 from core.settings import Settings
 from tests.adapters.reddit.town import Town
 from tests.bots.scripted import ScriptedHorde
@@ -223,3 +226,18 @@ def test_what_is_missing_is_said_before_anything_starts(tmp_path: Path, missing:
     settings = Settings.model_validate({"reddit": {"enabled": True, **given}})
     with pytest.raises(ConfigError, match=missing):
         opened(settings.platforms(), data_dir=tmp_path)
+
+
+async def test_the_doctor_looks_without_touching_anything(tmp_path: Path, there: FakeReddit) -> None:
+    """Key, age, being seen and the home subreddit; a key that is not taken, and settings that lack something."""
+    given = {**SETTINGS, "data_dir": tmp_path, "connector": there.connector}
+    good = [each async for each in Reddit.examine(**given)]
+    assert [each.health for each in good] == [Health.GOOD, Health.GOOD]
+    assert there.said() == there.posted() == []
+    there.shadowed, there.born = True, time.time()
+    assert [each.health async for each in Reddit.examine(**given)] == [Health.NOTE, Health.BAD, Health.GOOD]
+    there.revoked = True
+    (refused,) = [each async for each in Reddit.examine(**given)]
+    assert "no longer takes the bot's key" in refused.words
+    (lacking,) = [each async for each in Reddit.examine(**{**given, "operator": ""})]
+    assert "operator" in lacking.words

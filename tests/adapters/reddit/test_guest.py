@@ -99,6 +99,35 @@ async def test_a_shadow_ban_is_told_to_the_operator(tmp_path: Path, there: FakeR
     port.close()
 
 
+async def test_moderators_choose_how_much_is_said(town: Town) -> None:
+    """By a comment: minimal gives the link alone, silent answers at home, off hears nobody else."""
+    refused = await town.summon("settings --manner off")
+    assert "for the people who manage this place" in town.body(refused)
+    await town.summon("settings --manner minimal", author="warden")
+    brief = town.body(await town.summon("draw a heron"))
+    assert "Here is the picture." in brief
+    assert "seed" not in brief
+    await town.summon("settings --manner silent", author="warden")
+    town.there.comment("ann", town.thread, "u/thebot draw a frog")
+    await town.there.until(lambda: len(town.there.posted()) == 2 and town.there.below(town.there.posted()[1]["name"]))
+    await town.summon("settings --manner off", author="warden")
+    unheard = town.there.comment("ann", town.thread, "u/thebot draw a dog")
+    await town.read()
+    assert town.there.below(unheard) == []
+    assert len(town.horde.requests) == 2
+
+
+async def test_moderators_write_in_the_name_of_their_subreddit(town: Town) -> None:
+    """A message from r/pics sets what holds in r/pics, and is answered there; nobody else's message does."""
+    stranger = town.there.message("ann", "settings --manner off", subreddit="pics")
+    assert "for the people who manage this place" in town.body(await town.answer(stranger))
+    mail = town.there.message(None, "settings --manner off", subreddit="pics", subject="your bot")
+    assert "settings here from now on" in town.body(await town.answer(mail))
+    unheard = town.there.comment("ann", town.thread, "u/thebot draw a dog")
+    await town.read()
+    assert town.there.below(unheard) == []
+
+
 async def test_what_was_said_long_ago_is_forgotten(tmp_path: Path) -> None:
     """The file does not grow for ever; bans stay."""
     now = 1_000_000.0

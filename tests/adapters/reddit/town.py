@@ -55,9 +55,8 @@ class Town:
         key = SecretStr("bots-key")
         house = open_house(bots, store, horde_url=self.horde.url, api_key=key, data_dir=self.folder)
         self.port = reddit_port(self.there, self.folder, **self._settings)
-        self.dispatch = Dispatch(
-            REPERTOIRE, await self._open.enter_async_context(house), store, requests_per_minute=600
-        )
+        kept = await self._open.enter_async_context(house)
+        self.dispatch = Dispatch(REPERTOIRE, kept, store, requests_per_minute=600, rules=kept.places)
         self._stop = asyncio.Event()
         self.listening = asyncio.create_task(self.dispatch.listen(self.port, until=self._stop, drain=0.0))
 
