@@ -30,6 +30,7 @@ PATIENCE = 90.0
 _WIDE = {"per_second": 1000, "burst_count": 1000}
 _RATES = (
     "message",
+    "room_creation",
     "registration",
     "registration_token_validity",
     "admin_redaction",
