@@ -22,6 +22,8 @@ from core.errors import InvalidRequest, LargesseError, NotAllowed, NotFound
 NO_LIMIT = -1
 MOST, MOST_TRUSTED, MOST_EDUCATION = 3, 10, 1000
 DAY = 86400.0
+FOREVER = 36_500
+"""Days: a key that is to live longer has no end, as no calendar of ours reaches much further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def delete(tx: Writing, key_id: str, user: User) -> None:
 def _columns(wanted: SharedKeyInput, chosen: set[str], now: float) -> dict[str, Any]:
     columns = {
         "kudos": wanted.kudos,
-        "expiry": None if wanted.expiry == NO_LIMIT else now + wanted.expiry * DAY,
+        "expiry": now + wanted.expiry * DAY if NO_LIMIT < wanted.expiry <= FOREVER else None,
         "name": wanted.name or "",
         "max_image_pixels": wanted.max_image_pixels,
         "max_image_steps": wanted.max_image_steps,
