@@ -9,7 +9,7 @@ OUT    ?= out
 export SAY OUT
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-mastodon demo-matrix test lint format bench drills doctor clean
+.PHONY: help demo demo-discord demo-mastodon demo-matrix test lint format bench drills doctor clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ demo-matrix: $(VENV)/matrix.stamp ## a homeserver with the bot in an encrypted r
 
 demo-mastodon: $(VENV)/run.stamp ## a small fediverse in your browser, with the bot's account on it
 	@$(PY) -m tests.doubles.mastodon
+
+demo-discord: $(VENV)/dev.stamp ## the bot on a Discord of its own, in this terminal; needs no token
+	@$(PY) -m tests.doubles.discord
 
 # A file stays in one process, so that what its tests share is made once.
 test: $(VENV)/dev.stamp ## all tests

@@ -18,6 +18,7 @@ from core.findings import Finding, Health
 
 PLATFORMS = {
     "console": "adapters.console.platform:Console",
+    "discord": "adapters.discord.platform:Discord",
     "matrix": "adapters.matrix.platform:Matrix",
     "reddit": "adapters.reddit.platform:Reddit",
     "mastodon": "adapters.mastodon.platform:Mastodon",

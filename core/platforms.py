@@ -75,6 +75,15 @@ class Matrix(Platform):
     device_name: str = Field(default="Largesse", max_length=100, description="Name of the bot's device in its account.")
 
 
+class Discord(Platform):
+    """Discord; docs/discord.md leads from nothing to a working bot."""
+
+    token: SecretStr = Field(default=SecretStr(""), description="The bot's token, from Discord's developer pages.")
+    shards: int = Field(
+        default=1, ge=0, le=10_000, description="Connections to Discord; 1 = one, 0 = as many as Discord wants."
+    )
+
+
 class Reddit(Platform):
     """Reddit; docs/reddit.md says how its keys are obtained and what may be refused."""
 

@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from core.errors import ConfigError
-from core.platforms import Console, Mastodon, Matrix, Platform, Reddit, Web
+from core.platforms import Console, Discord, Mastodon, Matrix, Platform, Reddit, Web
 from core.sections import Blobs, Gifts, Limits, Port, Section
 
 ENV_PREFIX = "LARGESSE__"
@@ -186,6 +186,7 @@ class Settings(BaseSettings):
     worker: Worker = Field(default_factory=Worker)
     bots: Bots = Field(default_factory=Bots)
     console: Console = Field(default_factory=Console)
+    discord: Discord = Field(default_factory=Discord)
     web: Web = Field(default_factory=Web)
     matrix: Matrix = Field(default_factory=Matrix)
     reddit: Reddit = Field(default_factory=Reddit)

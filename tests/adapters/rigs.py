@@ -18,6 +18,7 @@ import aiohttp
 from pydantic import SecretStr
 
 from adapters.console.platform import Console
+from adapters.discord.platform import Discord
 from adapters.mastodon.platform import Mastodon
 from adapters.matrix.platform import Matrix
 from adapters.reddit.platform import Reddit
@@ -31,6 +32,9 @@ from tests.adapters.mastodon import house as fediverse
 from tests.adapters.matrix.bot import joined
 from tests.adapters.matrix.bot import matrix as matrix_bot
 from tests.adapters.matrix.human import Human, human
+from tests.doubles.discord.server import TOKEN
+from tests.doubles.discord.server import Discord as DiscordDouble
+from tests.doubles.discord.world import APPLICATION, GUILD
 from tests.doubles.mastodon.server import Server
 from tests.doubles.reddit.rig import reddit_port
 from tests.doubles.reddit.server import FakeReddit
@@ -281,9 +285,38 @@ async def mastodon(folder: Path) -> AsyncIterator[Rig]:
             yield FediverseRig(port, recorder, server)
 
 
+class DiscordRig:
+    """A channel of a server on the double of Discord; the bot is mentioned."""
+
+    def __init__(self, port: Discord, recorder: Recorder, double: DiscordDouble) -> None:
+        self.port = port
+        self.place = Place("discord", double.world.general["id"], private=False, community=GUILD)
+        self._recorder, self._double = recorder, double
+
+    async def hear(self, sentence: str) -> Call:
+        await self._double.write(f"<@{APPLICATION}> {sentence}")
+        event = await self._recorder.events.get()
+        assert isinstance(event, Call)
+        return event
+
+    def standing(self) -> list[str]:
+        return [each["content"] for each in self._double.world.shown()]
+
+
+@asynccontextmanager
+async def discord(folder: Path) -> AsyncIterator[Rig]:
+    async with DiscordDouble() as double:
+        port = Discord(token=SecretStr(TOKEN), shards=1, data_dir=folder, connector=double.connector)
+        async with listening(port) as recorder:
+            await double.gateway.identified.wait()
+            yield DiscordRig(port, recorder, double)
+    assert double.schema.problems == []
+
+
 RIGS: dict[str, Callable[[Path], AbstractAsyncContextManager[Rig]]] = {
     "fake": fake,
     "console": console,
+    "discord": discord,
     "matrix": matrix,
     "reddit": reddit,
     "web": web,

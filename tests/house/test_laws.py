@@ -22,7 +22,7 @@ CATCH_ALL_ROOMS = (
 COMMIT_ROOMS = ("core/db/", "core/coordinator/middleware.py", "core/coordinator/sweeper.py")
 SQL_ROOMS = ("core/store/", "core/coordinator/store/", "core/coordinator/migrations/", "core/db/")
 WEB_ROOMS = ("core/coordinator/", "adapters/web/")
-SDK_ROOMS = ("core/worker/diffusion/", "adapters/mastodon/", "adapters/matrix/", "training/")
+SDK_ROOMS = ("core/worker/diffusion/", "adapters/mastodon/", "adapters/discord/", "adapters/matrix/", "training/")
 MAX_LINES = 400
 MAX_CONTENTS = 180
 
