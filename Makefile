@@ -9,7 +9,7 @@ OUT    ?= out
 export SAY OUT
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-discord demo-mastodon demo-matrix test lint format bench drills doctor clean
+.PHONY: help demo demo-discord demo-mastodon demo-matrix demo-reddit test lint format bench drills doctor clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -41,6 +41,8 @@ demo-mastodon: $(VENV)/run.stamp ## a small fediverse in your browser, with the 
 
 demo-discord: $(VENV)/dev.stamp ## the bot on a Discord of its own, in this terminal; needs no token
 	@$(PY) -m tests.doubles.discord
+demo-reddit: $(VENV)/dev.stamp ## a small Reddit in your browser, with the bot as a guest in it
+	@$(PY) -m tests.doubles.reddit
 
 # A file stays in one process, so that what its tests share is made once.
 test: $(VENV)/dev.stamp ## all tests
