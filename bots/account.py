@@ -20,7 +20,7 @@ NOBODY = (
 
 @command("account", aliases=("balance",))
 async def account(chat: Chat[House]) -> None:
-    """Show your account, your kudos and the names you are known by."""
+    """Show your account and kudos."""
     found = await membership.standing(chat.house, chat.person)
     if found is None:
         await chat.whisper(NOBODY)
@@ -37,14 +37,14 @@ def described(identities: membership.Identities) -> str:
 
 @command("join")
 async def join(chat: Chat[House]) -> None:
-    """Get an account on this horde, without any key to keep."""
+    """Get an account."""
     user = await membership.join(chat.house, chat.person)
     await chat.reply(f"Welcome! You are {user} from now on, and what you ask for is yours.")
 
 
 @command("login", secret=True)
 async def login(chat: Chat[House], key: Annotated[str, Opt("The API key of your account on this horde")]) -> None:
-    """Draw with your own account; only in private."""
+    """Use your own account; in private."""
     if not chat.place.private:
         gone = await _removed(chat)
         raise NotAllowed(
@@ -71,7 +71,7 @@ async def _removed(chat: Chat[House]) -> bool:
 
 @command("forget")
 async def forget(chat: Chat[House], whom: Annotated[str, Opt("Whom", example="me")]) -> None:
-    """Delete what I keep about you, under all your names."""
+    """Delete what I keep about you."""
     if whom.strip().lower() not in {"me", "me please", "me!"}:
         raise InvalidRequest("Say “forget me” to have everything deleted that I keep about you.")
     await chat.house.community.people.forget(chat.person.platform, chat.person.id)

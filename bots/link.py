@@ -14,7 +14,7 @@ from core.house import House
 
 @command("link")
 async def link(chat: Chat[House], code: Annotated[str, Opt("The code I showed you elsewhere")] = "") -> None:
-    """Be known here as somebody you are on another platform."""
+    """Be the same person on two platforms."""
     if code.strip():
         everybody = await membership.link(chat.house, chat.person, code)
         await chat.whisper(f"Linked. I know you as {described(everybody)} now.")
@@ -30,7 +30,7 @@ async def link(chat: Chat[House], code: Annotated[str, Opt("The code I showed yo
 
 @command("unlink")
 async def unlink(chat: Chat[House]) -> None:
-    """Stop being known here as who you are elsewhere; with your last name your key goes, too."""
+    """Undo a link."""
     if not await chat.house.community.people.unlink(chat.person.platform, chat.person.id):
         raise NotFound("You are not linked to anything here.")
     await chat.whisper("Done: here I know you by this name only from now on.")

@@ -48,7 +48,7 @@ async def reacted(chat: Chat[House], put: Reaction) -> None:
 async def tip(
     chat: Chat[House], amount: Annotated[str, Opt("How many kudos, and what for", example="10 for the fox")]
 ) -> None:
-    """Give kudos to the person whose message you reply to."""
+    """Give kudos to whom you reply to."""
     found = _AMOUNT.match(amount)
     if found is None:
         raise InvalidRequest("Say how many, for example: tip 10")
@@ -77,7 +77,7 @@ async def confirmed(chat: Chat[House], press: Press) -> None:
 
 @command("gifts")
 async def gifts(chat: Chat[House]) -> None:
-    """Show what you gave lately, and what became of it."""
+    """Show what you gave."""
     account = await chat.house.community.people.account(chat.person.platform, chat.person.id)
     made = await chat.house.community.gifts.gifts_of(account.id, most=20) if account else ()
     lines = [f"{each.amount} to {each.receiver_name or 'somebody'}: {each.state}" for each in made]

@@ -23,7 +23,7 @@ async def workers(
     *,
     message: Annotated[str | None, Opt("What the horde says while it rests", example="back at eight")] = None,
 ) -> None:
-    """Show the machines you lend, and let them rest or work again."""
+    """Look after machines you lend."""
     verb, _, name = what.strip().partition(" ")
     match verb.lower():
         case "":
