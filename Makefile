@@ -22,7 +22,7 @@ $(VENV)/run.stamp: pyproject.toml constraints.txt
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp
 	@echo "Installing what the tests need (once) ..."
-	@$(PIP) -e '.[console,coordinator,mastodon,web,worker,matrix,reddit,dev]'
+	@$(PIP) -e '.[console,coordinator,discord,mastodon,web,worker,matrix,reddit,dev]'
 	@touch $@
 
 demo: $(VENV)/run.stamp ## a chat page in your browser; TERMINAL=1 a chat here; SAY="draw a cat" OUT=out one picture
