@@ -46,6 +46,10 @@ class Answers:
         self._client = client
         self._application = application
         self._slots: OrderedDict[int, Slot] = OrderedDict()
+        self._final: OrderedDict[int, int] = OrderedDict()
+        """Interaction → the message that shows its answer."""
+        self._lock = asyncio.Lock()
+        """For interactions of a former process."""
         self._waiting: set[asyncio.Task[None]] = set()
 
     def open(self, interaction: discord.Interaction[Any]) -> Slot:
@@ -72,18 +76,30 @@ class Answers:
                 await slot.interaction.response.send_modal(modal)
                 slot.acknowledged = True
 
-    async def say(self, way: Way, shown: Shown) -> int | None:
-        """Say it as the interaction's own message, in place of what that said before; None: it can say nothing more."""
+    async def say(self, way: Way, shown: Shown, *, progress: bool) -> int | None:
+        """Say it as the interaction's own message, in place of what that said before; None: it can say nothing more.
+
+        Progress that comes late says nothing: it must not take the place of an answer.
+        """
         slot = self._slots.get(way.id)
-        if slot is None:
-            return await self._replace(way, shown)
-        async with slot.lock:
-            if not slot.acknowledged:
-                said = await self._respond(slot, shown, ephemeral=False)
-                if said:
-                    return said
+        async with slot.lock if slot else self._lock:
+            if progress and way.id in self._final:
+                return self._final[way.id]
+            said = await self._first_or_instead(slot, way, shown)
+            if said and not progress:
+                self._final[way.id] = said
+                if len(self._final) > MOST_OPEN:
+                    self._final.popitem(last=False)
+            return said
+
+    async def _first_or_instead(self, slot: Slot | None, way: Way, shown: Shown) -> int | None:
+        if slot and not slot.acknowledged:
+            said = await self._respond(slot, shown, ephemeral=False)
+            if said:
+                return said
+        if slot:
             slot.blank = False
-            return await self._replace(way, shown)
+        return await self._replace(way, shown)
 
     async def whisper(self, way: Way, shown: Shown) -> int | None:
         """Say it to the person alone; None: it can say nothing more."""

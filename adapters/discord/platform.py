@@ -141,7 +141,9 @@ class Discord:
         way, part = way_of(place.via), key.partition("/")[2]
         with faults.speaking():
             if way and way.kind == "c" and part in {"answer", "progress"}:
-                said = await self._sized(post, lambda each: self._answers.say(way, show.message(each)))
+                said = await self._sized(
+                    post, lambda each: self._answers.say(way, show.message(each), progress=part == "progress")
+                )
                 if said:
                     return self._sent(place, said, post, way)
             if way and not way.may_post:
@@ -189,6 +191,8 @@ class Discord:
         """Change it through its interaction, later by the bot's own right."""
         await self._wait()
         number = ref.message.removeprefix(_PROGRESS)
+        if post.progress and self._became.get(number):
+            return  # it shows the answer by now
         way = self._ways.get(number)
         with faults.speaking():
             if way and way.alive(time.time()) and await self._answers.change(way, int(number), show.message(post)):
@@ -281,7 +285,7 @@ class Discord:
 
     def _sent(self, place: Place, number: int, post: Post, way: Way | None) -> Sent:
         message = str(number)
-        _remember(self._became, message, post.progress is None)
+        _remember(self._became, message, post.progress is None or self._became.get(message, False))
         if way:
             _remember(self._ways, message, way)
         return Sent(read.ref(place.id, f"{_PROGRESS}{message}" if post.progress else message))

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from adapters.discord import faults
 from adapters.discord.platform import Discord as Adapter
 from core.chat.port import SendRefused
-from core.chat.types import Call, Picture, Place, Post, Reaction
+from core.chat.types import Call, Picture, Place, Post, Progress, Reaction
 from core.errors import ConfigError, LargesseError, NotFound
 from tests.adapters.discord.house import Running, running
 from tests.adapters.rigs import Recorder, listening
@@ -34,6 +34,20 @@ async def test_lost_answers_make_nothing_twice(bot: Running) -> None:
     await bot.discord.until(lambda: bot.discord.rest.losing == 0 and len(bot.discord.world.shown()) == 2)
     await bot.dispatch.idle()
     assert len(bot.discord.world.shown()) == 2
+
+
+async def test_late_progress_never_takes_the_place_of_an_answer(bot: Running) -> None:
+    """Progress that is shown or moved after the answer changes nothing, and its removal leaves the answer."""
+    asked = await bot.discord.slash("help")
+    (shown,) = await bot.discord.until(bot.discord.world.shown)
+    await bot.dispatch.idle()
+    via = f"c:{asked.id}:1:{asked.token}"
+    place, late = Place("discord", asked.channel, private=False, via=via), Post("…", progress=Progress("…"))
+    sent = await bot.adapter.send(place, late, key=f"discord:i{asked.id}/progress")
+    await bot.adapter.edit(sent.ref, late)
+    await bot.adapter.delete(sent.ref)
+    assert bot.discord.world.shown() == [shown]
+    assert "Write what you would like to see" in shown["content"]
 
 
 async def test_resumed_connections_repeat_nothing(bot: Running) -> None:
