@@ -118,6 +118,9 @@ class Worker(Section):
     )
     models: list[str] = Field(default=["little"], min_length=1, description="Names from config/models.toml to offer.")
     models_file: Path = Field(default=Path("config/models.toml"), description="The catalogue of models.")
+    addons_file: Path = Field(
+        default=Path("config/addons.toml"), description="The catalogue of LoRAs and textual inversions."
+    )
     max_pixels: int = Field(
         default=1_048_576, ge=4096, description="Largest picture this worker takes, width x height."
     )

@@ -14,14 +14,15 @@ from dataclasses import replace
 from core import log
 from core.client.horde import HordeClient
 from core.contract.codes import Rc
-from core.contract.names import MetadataType, MetadataValue
-from core.contract.work import PopRequest, PopResponse, SubmittedMetadata
+from core.contract.names import Capability, MetadataType, MetadataValue
+from core.contract.work import JobPayload, PopRequest, PopResponse, SubmittedMetadata
 from core.errors import ConfigError, HordeRefused, HordeUnavailable, InvalidRequest, LargesseError, StorageFull, TooMany
 from core.settings import Worker
+from core.worker.addons import Addons
 from core.worker.delivery import Delivery
 from core.worker.jobs import CAPABILITIES, Held, held
 from core.worker.pace import Pace
-from core.worker.renderer import Drawn, ModelEntry
+from core.worker.renderer import DrawJob, Drawn, ModelEntry
 from core.worker.waiting import Waiting
 
 AGENT = "Largesse worker:0.1.0:unknown"
@@ -41,6 +42,7 @@ class Agent:
         client: signed with the key of the worker's owner.
         settings: name, limits and wishes.
         models: what is offered, by name.
+        addons: LoRAs and textual inversions that are at hand.
         waiting: where jobs are put.
         devices: how many draw at the same time.
         pace: pauses.
@@ -52,13 +54,17 @@ class Agent:
         *,
         settings: Worker,
         models: Mapping[str, ModelEntry],
+        addons: Addons,
         waiting: Waiting,
         devices: int,
         pace: Pace,
     ) -> None:
         self._client = client
         self._settings = settings
+        self._models = models
         self._offered = list(models)
+        self._addons = addons
+        self._can = (*CAPABILITIES, *addons.capabilities())
         self._waiting = waiting
         self._devices = devices
         self._pace = pace
@@ -90,7 +96,7 @@ class Agent:
                 continue
             self._fine(offer)
             failures = 0
-            jobs = held(offer)
+            jobs = held(offer, self._dressed)
             if jobs:
                 await self._receive(jobs)
             elif loop.time() - asked < _AT_ONCE:
@@ -156,11 +162,18 @@ class Agent:
             allow_painting=True,
             allow_post_processing=False,
             allow_controlnet=False,
-            allow_lora=False,
-            capabilities=[str(capability) for capability in CAPABILITIES],
+            allow_lora=Capability.LORA in self._can,
+            capabilities=[str(capability) for capability in self._can],
             wait=self._pace.long_poll,
             session=self._session,
         )
+
+    def _dressed(self, job: DrawJob, payload: JobPayload) -> DrawJob:
+        """The job with the LoRAs and textual inversions that its request asks for."""
+        model = self._models.get(job.model)
+        if model is None:
+            return job
+        return self._addons.dress(job, family=model.family, loras=payload.loras or [], inversions=payload.tis or [])
 
     async def _receive(self, jobs: Sequence[Held]) -> None:
         """Fetch the source pictures, the same for all jobs of a pop, then let the jobs wait for a device."""

@@ -50,4 +50,6 @@ def _kind(job: DrawJob) -> tuple[object, ...]:
         job.source_image is None,
         job.source_processing if job.source_image is not None else None,
         job.denoising_strength if job.source_image is not None else None,
+        job.loras,
+        job.embeddings,
     )

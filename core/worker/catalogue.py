@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,12 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core import log
 from core.errors import ConfigError, ModelUnusable
-from core.worker import fetch, hub
+from core.worker import fetch, hub, origins
 from core.worker.renderer import Family, Form, ModelEntry
 
 __all__ = ["Family", "Form", "ModelEntry", "chosen", "load", "prepare"]
 
-_HUB = "hub:"
 _SHORTEST_NAME, _LONGEST_NAME = 3, 255
 """Characters of a model's name that a horde takes in a pop."""
 _logger = log.get(__name__)
@@ -151,36 +149,12 @@ def _entry(name: str, table: object, file: Path, downloads: Path) -> ModelEntry:
 
 
 def _place(name: str, table: _Table, downloads: Path) -> dict[str, Any]:
-    """Form, path, hub and url of a source: a path of this disk, "hub:owner/name[/file]" or an https address."""
-    source = table.source
-    mark = re.sub(r"[^A-Za-z0-9._-]+", "_", f"{name}@{table.revision}" if table.revision else name)
-    if source.startswith(_HUB):
-        owner, _, rest = source.removeprefix(_HUB).partition("/")
-        repository, _, inside = rest.partition("/")
-        if not owner or not repository or "/" in inside:
-            raise ValueError("hub:owner/name or hub:owner/name/file.safetensors")
-        path = downloads / mark / inside if inside else downloads / mark
-        return {"form": _form(inside), "path": path, "hub": f"{owner}/{repository}"}
-    if source.startswith(("https://", "http://")):
-        if not _file_name(source):
-            raise ValueError("an address that ends in the name of a .safetensors file")
-        return {"form": Form.FILE, "path": downloads / mark / _file_name(source), "url": source}
-    if ":" in source.split("/")[0]:
-        raise ValueError("a path, hub:owner/name or an https address")
-    return {"form": _form(source), "path": Path(source)}
-
-
-def _form(source: str) -> Form:
-    if not source or not Path(source).suffix or Path(source).is_dir():
-        return Form.FOLDER
-    if not source.endswith(".safetensors"):
-        raise ValueError("a folder or a .safetensors file (other kinds can carry programs)")
-    return Form.FILE
-
-
-def _file_name(url: str) -> str:
-    name = url.split("?", maxsplit=1)[0].rsplit("/", 1)[-1]
-    return name if name.endswith(".safetensors") else ""
+    """Form, path, hub and url of a source."""
+    origin = origins.read(
+        table.source, name=name, revision=table.revision, downloads=downloads, endings=(".safetensors",)
+    )
+    form = Form.FILE if origin.file else Form.FOLDER
+    return {"form": form, "path": origin.path, "hub": origin.hub, "url": origin.url}
 
 
 def _sentence(detail: dict[str, Any], name: str, file: Path) -> str:

@@ -41,7 +41,7 @@ class Delivery:
         generation = await self._upload(held, drawn)
         state = JobState.CENSORED if drawn.censored else JobState.OK
         request = SubmitRequest(
-            id=held.job.id, generation=generation, seed=drawn.seed, state=state, gen_metadata=_notes(drawn)
+            id=held.job.id, generation=generation, seed=drawn.seed, state=state, gen_metadata=notes(drawn)
         )
         if await self._submit(request) == _PICTURE_MISSING:
             await self._submit(request.model_copy(update={"generation": _as_text(drawn)}))
@@ -105,13 +105,18 @@ def _as_text(drawn: Drawn) -> str:
     return base64.b64encode(drawn.picture).decode("ascii")
 
 
-def _notes(drawn: Drawn) -> list[SubmittedMetadata]:
-    notes = [
+def notes(drawn: Drawn) -> list[SubmittedMetadata]:
+    """What the requester is to know of a picture, as the contract has it."""
+    said = [
         SubmittedMetadata(
             type=MetadataType.INFORMATION, value=MetadataValue.SEE_REF, ref=f"{name}: {text}"[:_LONGEST_REF]
         )
         for name, text in drawn.metadata.items()
     ]
+    said += [
+        SubmittedMetadata(type=MetadataType(left.kind), value=MetadataValue(left.why), ref=left.name[:_LONGEST_REF])
+        for left in drawn.unused
+    ]
     if drawn.censored:
-        notes.append(SubmittedMetadata(type=MetadataType.CENSORSHIP, value=MetadataValue.NSFW))
-    return notes
+        said.append(SubmittedMetadata(type=MetadataType.CENSORSHIP, value=MetadataValue.NSFW))
+    return said

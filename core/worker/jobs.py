@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.contract.names import Capability
-from core.contract.work import PopResponse
+from core.contract.work import JobPayload, PopResponse
 from core.worker.renderer import DrawJob
 
 CAPABILITIES = (
@@ -52,14 +53,19 @@ class Held:
     alone: bool = False
 
 
-def held(offer: PopResponse) -> list[Held]:
-    """The jobs of a pop; empty when it brought none."""
+def held(offer: PopResponse, dress: Callable[[DrawJob, JobPayload], DrawJob] | None = None) -> list[Held]:
+    """The jobs of a pop; empty when it brought none.
+
+    Args:
+        offer: the coordinator's answer.
+        dress: puts on what the payload asks for besides; None = nothing is.
+    """
     if not offer.model or not offer.ids:
         return []
     uploads = offer.r2_uploads or ([offer.r2_upload] if offer.r2_upload else [])
     return [
         Held(
-            job=_job(offer, index),
+            job=_job(offer, index) if dress is None else dress(_job(offer, index), offer.payload),
             upload=uploads[index] if index < len(uploads) else "",
             source=offer.source_image or "",
             mask=offer.source_mask or "",

@@ -17,7 +17,8 @@ from core.client import transport
 from core.client.horde import HordeClient
 from core.errors import ConfigError, LargesseError, RenderError, StorageFull
 from core.settings import Settings
-from core.worker import catalogue
+from core.worker import addons, catalogue
+from core.worker.addons import Addons
 from core.worker.agent import AGENT, Agent
 from core.worker.device import Device, DeviceGone, Patience
 from core.worker.easel import Easel
@@ -63,13 +64,14 @@ async def run_worker(
     devices: list[Device] = []
     try:
         models = await _unless(stop, _models(devices, settings, patience))
-        if models is None:
+        extras = await _unless(stop, _addons(settings)) if models else None
+        if models is None or extras is None:
             return
         # The agent has a patience of its own, much longer than any single call's.
         once = transport.Patience(attempts=2, first_wait=pace.retry_first)
         async with HordeClient(horde_url, api_key, AGENT, patience=once) as client:
             ready()
-            await _work(client, settings=settings, devices=devices, models=models, stop=stop, pace=pace)
+            await _work(client, settings=settings, devices=devices, models=models, extras=extras, stop=stop, pace=pace)
     finally:
         await asyncio.gather(*(device.close() for device in devices))
 
@@ -79,6 +81,14 @@ async def _models(devices: list[Device], settings: Settings, patience: Patience 
     entries = await _prepared(settings)
     await _start(devices, settings, patience)
     return await _loaded(devices, entries)
+
+
+async def _addons(settings: Settings) -> Addons:
+    """The LoRAs and textual inversions of the settings whose files are here."""
+    mine = settings.worker
+    if mine.renderer == "fake":
+        return Addons()
+    return await addons.prepare(addons.load(mine.addons_file, downloads=settings.general.data_dir / "models"))
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[None, None, _T]) -> _T | None:
@@ -170,12 +180,13 @@ async def _work(
     settings: Settings,
     devices: Sequence[Device],
     models: Mapping[str, ModelEntry],
+    extras: Addons,
     stop: asyncio.Event,
     pace: Pace,
 ) -> None:
     mine = settings.worker
     waiting = Waiting(devices=len(devices), max_batch=mine.max_batch, lookahead=pace.lookahead)
-    agent = Agent(client, settings=mine, models=models, waiting=waiting, devices=len(devices), pace=pace)
+    agent = Agent(client, settings=mine, models=models, addons=extras, waiting=waiting, devices=len(devices), pace=pace)
     reports = Reports(client, pace)
     easels = [
         Easel(

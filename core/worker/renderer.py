@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 class Family(StrEnum):
@@ -74,6 +74,53 @@ class ModelEntry:
     variant: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LoraUse:
+    """A LoRA that a picture is to be drawn with.
+
+    Attributes:
+        name: as it was asked for.
+        path: its .safetensors file on this disk.
+        model: how strongly it acts on the network that draws, -5 to 5.
+        clip: the same for the text encoders.
+    """
+
+    name: str
+    path: Path
+    model: float = 1.0
+    clip: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingUse:
+    """A textual inversion that the words of a picture's prompt use.
+
+    Attributes:
+        name: as it was asked for.
+        path: its file on this disk.
+        token: how the prompts spell it.
+    """
+
+    name: str
+    path: Path
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """Something that was asked for and left out.
+
+    Attributes:
+        kind: "lora" or "ti".
+        name: as it was asked for.
+        why: "download_failed" (it is not to be had), "parse_failed" or "baseline_mismatch" (made for other models).
+    """
+
+    kind: Literal["lora", "ti"]
+    name: str
+    why: Literal["download_failed", "parse_failed", "baseline_mismatch"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawJob:
     """One picture to draw.
@@ -99,6 +146,9 @@ class DrawJob:
         source_mask: encoded picture, white = redraw; None = none.
         source_processing: "img2img", "inpainting", "outpainting" or "remix"; matters with a source only.
         censor_nsfw: the requester wants NSFW pictures covered.
+        loras: in the order in which they were asked for.
+        embeddings: textual inversions; their tokens stand in the prompts already.
+        unused: what was left out before the job came here.
     """
 
     id: str
@@ -121,6 +171,9 @@ class DrawJob:
     source_mask: bytes | None = field(default=None, repr=False)
     source_processing: str = "img2img"
     censor_nsfw: bool = False
+    loras: tuple[LoraUse, ...] = ()
+    embeddings: tuple[EmbeddingUse, ...] = ()
+    unused: tuple[Unused, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +188,7 @@ class Drawn:
         seed: the seed it was drawn with.
         metadata: notes for the requester (name → value), e.g. {"native_size": "64x64", "scaled": "lanczos"}.
         censored: it was covered, because it was NSFW and not wanted so.
+        unused: LoRAs and textual inversions that were asked for and left out.
     """
 
     job_id: str
@@ -144,6 +198,7 @@ class Drawn:
     seed: int
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     censored: bool = False
+    unused: tuple[Unused, ...] = ()
 
 
 OnStep = Callable[[int, int], None]

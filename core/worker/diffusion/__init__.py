@@ -1,8 +1,9 @@
 """The real renderer: diffusers pipelines on one device. The only room with torch.
 
-A batch goes render > painting > (canvas, prompts, seeds, samplers, sources, tiling, watching) > the pipeline > safety >
-core.worker.provenance; models come in through shelf > loading > weights. `core.worker.process` names
-`core.worker.diffusion.render:DiffusionRenderer` by a dotted string, so nobody else imports this room.
+A batch goes render > (loras, embeddings) > painting > (canvas, prompts > emphasis, seeds, samplers, sources, tiling,
+watching) > the pipeline > safety > core.worker.provenance; models come in through shelf > loading > weights.
+`core.worker.process` names `core.worker.diffusion.render:DiffusionRenderer` by a dotted string, so nobody else imports
+this room.
 """
 
 import os

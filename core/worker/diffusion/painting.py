@@ -174,4 +174,5 @@ def _finish(
         seed=job.seed,
         metadata=said,
         censored=verdict.cover,
+        unused=job.unused,
     )

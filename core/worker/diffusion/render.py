@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 import torch
 
 from core.errors import Cancelled, OutOfMemory, RenderError
-from core.worker.diffusion import canvas
+from core.worker.diffusion import canvas, embeddings, loras, prompts
 from core.worker.diffusion.libraries import memory_guarded, overheard, quiet
+from core.worker.diffusion.loading import Loaded
 from core.worker.diffusion.painting import paint
 from core.worker.diffusion.shelf import Shelf
 from core.worker.renderer import DrawJob, Drawn, ModelEntry, OnPreview, OnStep, Wanted
@@ -66,8 +69,6 @@ class DiffusionRenderer:
             return []
         try:
             return self._paint(jobs, on_step, wanted, Sketches(on_preview))
-        except Cancelled:
-            return []
         except OutOfMemory:
             if not self._shelf.keep_only(jobs[0].model):
                 raise
@@ -82,5 +83,25 @@ class DiffusionRenderer:
         plan = canvas.plan(jobs[0].width, jobs[0].height, native=model.entry.native_size)
         torch.set_num_threads(self._threads or worthwhile(plan.width * plan.height * len(jobs)))
         doing = f"to draw {len(jobs)} x {jobs[0].width} x {jobs[0].height} pixels on {self._device}"
-        with memory_guarded(doing), torch.inference_mode(), overheard():
-            return paint(model, jobs, on_step=on_step, wanted=wanted, sketches=sketches)
+        with (
+            memory_guarded(doing),
+            torch.inference_mode(),
+            overheard(),
+            loras.worn(model.pipe, jobs[0].loras) as worn,
+            embeddings.known(model.pipe, jobs[0].embeddings) as known,
+        ):
+            drawn = self._in_groups(model, jobs, on_step=on_step, wanted=wanted, sketches=sketches)
+        return [
+            replace(each, unused=(*each.unused, *worn.unused, *known.unused), metadata={**each.metadata, **worn.notes})
+            for each in drawn
+        ]
+
+    def _in_groups(
+        self, model: Loaded, jobs: Sequence[DrawJob], *, on_step: OnStep, wanted: Wanted, sketches: Sketches
+    ) -> list[Drawn]:
+        """Draw the jobs whose texts are equally long together, one such group after the other."""
+        drawn: list[Drawn] = []
+        for group in prompts.in_groups(model.pipe, jobs):
+            with suppress(Cancelled):
+                drawn += paint(model, group, on_step=on_step, wanted=wanted, sketches=sketches)
+        return drawn

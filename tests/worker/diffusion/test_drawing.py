@@ -7,6 +7,7 @@ from typing import Never
 import numpy as np
 import pytest
 import torch
+from diffusers import StableDiffusionPipeline
 
 from core.errors import ModelUnusable, OutOfMemory, RenderError
 from core.worker import provenance
@@ -120,11 +121,48 @@ def test_clip_skip_beyond_the_encoder_uses_what_there_is_and_says_so(job: Jobs, 
 
 
 def test_text_that_does_not_fit_is_cut_and_said_so(job: Jobs, draw: Draw, pixels: Pixels) -> None:
-    """Words beyond the encoder's length change nothing, and the requester is told how much was lost."""
-    whole, cut = draw(job(prompt="x " * 22))[0], draw(job(prompt="x " * 22 + "y y y y y"))[0]
+    """Words beyond eight windows of the encoder change nothing, and the requester is told how much was lost."""
+    whole, cut = draw(job(prompt="x " * 8 * 22))[0], draw(job(prompt="x " * 8 * 22 + "y y y y y"))[0]
     assert whole.metadata == {}
     assert cut.metadata == {"prompt_cut": "5 tokens too long"}
     assert np.array_equal(pixels(whole), pixels(cut))
+
+
+def test_words_beyond_the_first_window_count(job: Jobs, draw: Draw, pixels: Pixels) -> None:
+    """The 23rd token of a text, for which an encoder of 24 tokens has no room, still changes the picture."""
+    one, other = (draw(job(prompt="x " * 22 + last))[0] for last in ("y", "z"))
+    assert one.metadata == other.metadata == {}
+    assert (pixels(one) != pixels(other)).any()
+
+
+def test_a_long_text_in_the_batch_changes_nobody_elses_picture(job: Jobs, draw: Draw, pixels: Pixels) -> None:
+    """Texts of different length, drawn together, come out as each alone, in any order."""
+    jobs = [job(1), job(2, prompt="x " * 30), job(3, negative_prompt="y " * 50), job(4)]
+    together = {drawn.job_id: pixels(drawn) for drawn in draw(*jobs)}
+    for each in jobs:
+        assert np.abs(together[each.id] - pixels(draw(each)[0])).max() <= 1
+
+
+def test_weights_move_the_words_from_nothing_to_their_opposite(pipeline: StableDiffusionPipeline, job: Jobs) -> None:
+    """Weight 1 changes nothing, 0 is as if it were empty there, -1 lies as far on the other side."""
+
+    def states(prompt: str) -> torch.Tensor:
+        with torch.inference_mode():
+            return prompts.encode(pipeline, [job(prompt=prompt)], Family.SD1).arguments["prompt_embeds"][0]
+
+    plain, same, gone, opposite, twice = (states(prompt) for prompt in ("x", "(x:1.0)", "(x:0)", "(x:-1)", "(x:2)"))
+    nothing, place = states(""), 1
+    assert torch.equal(plain, same)
+    assert torch.allclose(gone[place], nothing[place], atol=1e-5)
+    assert torch.allclose(opposite[place] - nothing[place], nothing[place] - plain[place], atol=1e-5)
+    assert torch.allclose(twice[place] - nothing[place], 2 * (plain[place] - nothing[place]), atol=1e-5)
+
+
+def test_both_spellings_of_a_weight_give_the_same_picture(job: Jobs, draw: Draw, pixels: Pixels) -> None:
+    """`(apple:1.21)` and `(apple)++` are one, and not the plain word."""
+    number, signs, plain = (draw(job(prompt=f"red {word}"))[0] for word in ("(apple:1.21)", "(apple)++", "apple"))
+    assert np.abs(pixels(number) - pixels(signs)).max() <= 1
+    assert (pixels(number) != pixels(plain)).any()
 
 
 def test_hires_fix_draws_twice_and_reaches_the_asked_size(tiny: ModelEntry, job: Jobs) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from PIL import Image
 
 from core.worker import provenance
 from core.worker.diffusion.render import DiffusionRenderer, worthwhile
-from core.worker.renderer import DrawJob, Drawn, Family, Form, ModelEntry
+from core.worker.renderer import DrawJob, Drawn, EmbeddingUse, Family, Form, LoraUse, ModelEntry
 
 FOLDER = Path(__file__).parents[3] / "models" / "little"
 VOCABULARY = json.loads((FOLDER / "vocabulary.json").read_text())
+ADDONS = FOLDER.parent / "addons"
 SIDE = VOCABULARY["native_side"]
 CORNER = 6
 
@@ -26,7 +28,9 @@ def little() -> DiffusionRenderer:
     return made
 
 
-def drawn_by(renderer: DiffusionRenderer, *prompts: str, side: int = SIDE, sampler: str = "k_euler_a") -> list[Drawn]:
+def drawn_by(
+    renderer: DiffusionRenderer, *prompts: str, side: int = SIDE, sampler: str = "k_euler_a", **more: Any
+) -> list[Drawn]:
     """A picture for each prompt, seeds from 0."""
     batch = [
         DrawJob(
@@ -39,6 +43,7 @@ def drawn_by(renderer: DiffusionRenderer, *prompts: str, side: int = SIDE, sampl
             sampler=sampler,
             cfg_scale=VOCABULARY["defaults"]["guidance"],
             seed=seed,
+            **more,
         )
         for seed, prompt in enumerate(prompts)
     ]
@@ -69,6 +74,38 @@ def test_samplers_agree_on_the_background(little: DiffusionRenderer, sampler: st
     """Each sampler comes to a picture of what was asked, not to noise."""
     (drawn,) = drawn_by(little, "a red apple on a blue background", sampler=sampler)
     assert corners(drawn).argmax() == 2
+
+
+def middle(drawn: Drawn) -> np.ndarray:
+    """The mean colour (red, green, blue) of the picture's inner part."""
+    colours = np.asarray(Image.open(io.BytesIO(drawn.picture)).convert("RGB")).astype(float)
+    third = SIDE // 3
+    return colours[third:-third, third:-third].reshape(-1, 3).mean(0)
+
+
+def test_the_proof_lora_puts_everything_into_its_colours(little: DiffusionRenderer) -> None:
+    """A blue background turns to the scheme's rose, and is blue again without it."""
+    wish = "a green frog on a blue background"
+    lora = LoraUse("duotone", ADDONS / "duotone.safetensors")
+    (plain,) = drawn_by(little, wish)
+    (toned,) = drawn_by(little, f"duotone, {wish}", loras=(lora,))
+    (again,) = drawn_by(little, wish)
+    assert toned.unused == ()
+    assert corners(plain).argmax() == corners(again).argmax() == 2
+    assert corners(toned).argmax() == 0
+    assert plain.picture == again.picture
+
+
+def test_the_proof_inversion_draws_what_the_model_was_never_shown(little: DiffusionRenderer) -> None:
+    """Its word gives an orange ball on the background that was asked for; the plain word does not."""
+    use = EmbeddingUse("basketball", ADDONS / "basketball.safetensors", "<basketball>")
+    (ball,) = drawn_by(little, "a <basketball> on a green background", embeddings=(use,))
+    (unknown,) = drawn_by(little, "a basketball on a green background")
+    orange = np.array([235, 120, 40])
+    assert ball.unused == ()
+    assert corners(ball).argmax() == 1
+    assert np.abs(middle(ball) - orange).max() < 90
+    assert np.abs(middle(ball) - orange).sum() + 60 < np.abs(middle(unknown) - orange).sum()
 
 
 def test_large_picture_is_drawn_small_and_says_so(little: DiffusionRenderer) -> None:
