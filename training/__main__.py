@@ -13,9 +13,12 @@ from training.bank import shard
 from training.clip import train_clip
 from training.evaluate import evaluate
 from training.export import export
+from training.inversion import train_inversion
 from training.judge import train_judge
 from training.loop import Workplace
+from training.lora import train_lora
 from training.presets import PRESETS, Preset
+from training.text import train_text
 from training.unet import train_unet
 from training.vae import train_decoder, train_encoder
 
@@ -29,12 +32,15 @@ def _fill_bank(preset: Preset, workplace: Workplace) -> None:
 
 STAGES: dict[str, Callable[[Preset, Workplace], None]] = {
     "vae": train_encoder,
+    "text": train_text,
     "clip": train_clip,
     "bank": _fill_bank,
     "unet": train_unet,
     "decoder": train_decoder,
     "judge": train_judge,
     "export": export,
+    "lora": train_lora,
+    "inversion": train_inversion,
     "evaluate": evaluate,
 }
 

@@ -145,9 +145,30 @@ def plain_caption(scene: Scene) -> str:
     return f"{text} on {article(scene.background)} background" if scene.background else text
 
 
+def bare_thing(thing: Thing, rng: random.Random | None = None) -> str:
+    """Word a thing alone: "an apple", or with a random source one of the other short ways to say it."""
+    if rng is None or rng.random() < 0.5:
+        return article(thing.name)
+    noun = _noun(rng, thing, 1)
+    return _dressed(rng, rng.choice((noun, article(noun))))
+
+
+def bare_colour(colour: str, rng: random.Random) -> str:
+    """Word the colour of a thing alone: "a red thing", "something red"."""
+    word = _colour_word(rng, colour)
+    return rng.choice((article(f"{word} thing"), f"something {word}"))
+
+
+def bare_setting(setting: str, rng: random.Random) -> str:
+    """Word a background colour or a scene alone."""
+    if setting in _SCENERY_WORDS:
+        return rng.choice(_SCENERY_WORDS[setting])
+    return rng.choice(_BACKGROUND_FORMS).format(_colour_word(rng, setting))
+
+
 def vocabulary_texts() -> list[str]:
     """List every fixed wording that captions are built from: what the tokenizer must know as whole words."""
-    fixed = [*_PREFIXES, *_SUFFIXES, *_EVERYDAY, *_CENTRE_FORMS, "one the a an with background corner"]
+    fixed = [*_PREFIXES, *_SUFFIXES, *_EVERYDAY, *_CENTRE_FORMS, "one the a an with background corner thing something"]
     for forms in (_SIZE_WORDS, _COUNT_WORDS, _SCENERY_WORDS, COLOUR_WORDS):
         fixed += [word for words in forms.values() for word in words]
     return fixed

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import DiffusionPipeline, StableDiffusionPipeline
+from diffusers import StableDiffusionPipeline
 from PIL import Image
 from transformers import CLIPModel, CLIPProcessor
 
 from training.captions import article, plain_caption
-from training.export import DEFAULTS, MODELS
+from training.export import DEFAULTS, MODELS, load_exported
 from training.judge import Judge, load_judge
 from training.loop import Workplace
 from training.palette import BACKGROUNDS, nearest_background
@@ -39,13 +39,6 @@ SHOWPIECES = (
     "a small purple ghost",
     "a rocket on the left on a black background",
 )
-
-
-def load_exported(folder: Path) -> StableDiffusionPipeline:
-    """Load an exported pipeline exactly as anybody would."""
-    pipe = DiffusionPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
 
 
 def draw(pipe: StableDiffusionPipeline, prompts: list[str], *, first_seed: int = 0) -> list[Image.Image]:

@@ -1,15 +1,16 @@
-"""Writes what training has reached as `models/little` (a diffusers folder) and `models/little-clip` (transformers).
+"""Writes what training has reached: `models/little` (a diffusers folder) and `models/little-clip` (transformers).
 
 Weights are float16 safetensors; `vocabulary.json` beside them says what the model can draw and how to ask it.
 """
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionPipeline
+from diffusers import DiffusionPipeline, EulerAncestralDiscreteScheduler, StableDiffusionPipeline
 from transformers import CLIPProcessor
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
@@ -18,7 +19,7 @@ from training.loop import Workplace
 from training.palette import BACKGROUNDS, THING_COLOURS
 from training.presets import Preset
 from training.scene import COUNTS, PLACES, SCENERIES, SIZES
-from training.things import THINGS
+from training.things import THINGS, Thing, by_name
 from training.tokens import new_tokenizer
 from training.unet import SCHEDULE, load_averages
 from training.vae import load_vae
@@ -93,6 +94,24 @@ def export_clip(preset: Preset, workplace: Workplace, folder: Path) -> None:
     load_clip(preset, workplace).cpu().half().save_pretrained(_replace(folder), safe_serialization=True)
     CLIPProcessor(image_processor=images, tokenizer=new_tokenizer(preset.things)).save_pretrained(folder)
     _tidy(folder)
+
+
+def load_exported(folder: Path) -> StableDiffusionPipeline:
+    """Load an exported pipeline exactly as anybody would."""
+    pipe = DiffusionPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def drawable(folder: Path) -> tuple[Thing, ...]:
+    """List what an exported pipeline draws, by its vocabulary."""
+    return tuple(by_name(name) for name in json.loads((folder / "vocabulary.json").read_text())["things"])
+
+
+def fingerprint(folder: Path) -> str:
+    """Tell one exported UNet from another: 12 hex digits."""
+    with (folder / "unet" / "diffusion_pytorch_model.safetensors").open("rb") as weights:
+        return hashlib.file_digest(weights, "sha256").hexdigest()[:12]
 
 
 def size_of(folder: Path) -> int:

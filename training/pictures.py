@@ -4,6 +4,7 @@ Everything random in a picture comes from the scene's own seed, so a scene alway
 """
 
 import random
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -14,17 +15,17 @@ from training.scene import Scene
 
 # Where the middle of a placed thing lies, as parts of the width and height.
 _PLACE_CENTRES = {
-    "left": (0.26, 0.5),
-    "right": (0.74, 0.5),
-    "top": (0.5, 0.26),
-    "bottom": (0.5, 0.74),
-    "top left": (0.27, 0.27),
-    "top right": (0.73, 0.27),
-    "bottom left": (0.27, 0.73),
-    "bottom right": (0.73, 0.73),
+    "left": (0.29, 0.5),
+    "right": (0.71, 0.5),
+    "top": (0.5, 0.29),
+    "bottom": (0.5, 0.71),
+    "top left": (0.29, 0.29),
+    "top right": (0.71, 0.29),
+    "bottom left": (0.29, 0.71),
+    "bottom right": (0.71, 0.71),
 }
-_SIZE_RANGES = {None: (0.66, 0.8), "small": (0.36, 0.42), "large": (0.9, 0.98)}
-_PLACED_RANGES = {None: (0.44, 0.5), "small": (0.32, 0.36), "large": (0.5, 0.54)}
+_SIZE_RANGES = {None: (0.7, 0.8), "small": (0.4, 0.46), "large": (0.92, 0.98)}
+_PLACED_RANGES = {None: (0.5, 0.56), "small": (0.38, 0.42), "large": (0.6, 0.64)}
 _GROUP_CENTRES = {
     2: (((0.25, 0.5), (0.75, 0.5)),),
     3: (((0.26, 0.29), (0.74, 0.29), (0.5, 0.74)), ((0.5, 0.26), (0.26, 0.71), (0.74, 0.71))),
@@ -111,16 +112,32 @@ def _spots(scene: Scene, rng: random.Random) -> list[tuple[float, float, float]]
     return [(x + rng.uniform(-_JITTER, _JITTER), y + rng.uniform(-_JITTER, _JITTER), rng.uniform(low, high))]
 
 
-def paint(scene: Scene, side: int) -> Image.Image:
-    """Paint the scene as an RGB picture of `side` x `side` pixels."""
-    rng = random.Random(scene.seed)
-    picture = _ground(scene, side, rng)
+def _copies(scene: Scene, side: int, rng: random.Random) -> Iterator[tuple[Image.Image, tuple[int, int]]]:
+    """Give every copy of the thing in its size, and where its upper left corner lies."""
     source = glyph(scene.thing, scene.colour)
     for x, y, size in _spots(scene, rng):
         pixels = max(4, round(size * side))
         small = source.resize((pixels, pixels), Image.Resampling.BICUBIC)
-        picture.paste(small, (round(x * side - pixels / 2), round(y * side - pixels / 2)), small)
+        yield small, (round(x * side - pixels / 2), round(y * side - pixels / 2))
+
+
+def paint(scene: Scene, side: int) -> Image.Image:
+    """Paint the scene as an RGB picture of `side` x `side` pixels."""
+    rng = random.Random(scene.seed)
+    picture = _ground(scene, side, rng)
+    for copy, corner in _copies(scene, side, rng):
+        picture.paste(copy, corner, copy)
     return picture
+
+
+def cover(scene: Scene, side: int, cells: int) -> np.ndarray:
+    """Say how far the things cover each of `cells` x `cells` parts of the painted scene: float32, 0..1."""
+    rng = random.Random(scene.seed)
+    _ground(scene, side, rng)  # draws from the same source, so that the spots fall where `paint` puts them
+    canvas = Image.new("L", (side, side))
+    for copy, corner in _copies(scene, side, rng):
+        canvas.paste(255, corner, copy.getchannel("A"))
+    return np.asarray(canvas.resize((cells, cells), Image.Resampling.BOX), dtype=np.float32) / 255
 
 
 def as_array(picture: Image.Image) -> np.ndarray:

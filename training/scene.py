@@ -69,8 +69,8 @@ def _layout(rng: random.Random, count: int) -> tuple[str | None, str | None]:
     """Draw place and size: groups fill the picture, single things are central and medium more often than not."""
     if count > 1:
         return None, None
-    place = rng.choice(PLACES) if rng.random() < 0.3 else None
-    size = rng.choice(SIZES) if rng.random() < (0.1 if place else 0.25) else None
+    place = rng.choice(PLACES) if rng.random() < 0.4 else None
+    size = rng.choice(SIZES) if rng.random() < (0.06 if place else 0.15) else None
     return place, size
 
 
@@ -79,10 +79,10 @@ def random_scene(rng: random.Random, things: tuple[Thing, ...] = THINGS) -> Scen
     while True:
         thing = rng.choice(things)
         colour = _pick_colour(rng, thing)
-        count = rng.choices((1, 2, 3), weights=(70, 18, 12))[0]
+        count = rng.choices((1, 2, 3), weights=(80, 12, 8))[0]
         place, size = _layout(rng, count)
         scene = Scene(thing.name, colour, count, place, size, rng.choice(tuple(BACKGROUNDS)), seed=rng.getrandbits(32))
-        if rng.random() < 0.12:
+        if rng.random() < 0.1:
             return replace(scene, background=None, scenery=rng.choice(SCENERIES))
         if scene.background and readable(thing, colour, scene.background) and not held_out(scene):
             return scene

@@ -82,6 +82,50 @@ pig|🐷|pink|piglet
 unicorn|🦄|white|
 crab|🦀|orange|
 diamond|💎|blue|gem,jewel
+watermelon|🍉|red|melon
+pineapple|🍍||
+grapes|🍇|purple|bunch of grapes|grapes
+pear|🍐|green|
+avocado|🥑|green|
+corn|🌽|yellow|maize|corn
+burger|🍔||hamburger,cheeseburger
+donut|🍩||doughnut
+ice cream|🍦||ice cream cone
+lollipop|🍭||lolly
+cheese|🧀|yellow||cheeses
+cupcake|🧁||muffin
+bread|🍞||loaf of bread,toast|breads
+coffee|☕||cup of coffee,tea|coffees
+popcorn|🍿|||popcorn
+eggplant|🍆|purple|aubergine
+fries|🍟||french fries,chips|fries
+pretzel|🥨||
+leaf|🍁|red|maple leaf|leaves
+clover|🍀|green|four leaf clover,shamrock
+tulip|🌷|pink|
+sunflower|🌻|yellow|
+palm|🌴|green|palm tree
+fire|🔥|orange|flame
+drop|💧|blue|water drop,raindrop
+lightning|⚡|yellow|flash,lightning bolt|lightnings
+planet|🪐||saturn
+elephant|🐘||
+snail|🐌||
+ladybug|🐞|red|ladybird,beetle
+bear|🐻||teddy,grizzly
+shark|🦈||
+dinosaur|🦕|green|dino,brontosaurus
+tent|⛺|orange|
+clock|⏰|red|alarm clock
+bulb|💡|yellow|light bulb,lamp
+lock|🔒|yellow|padlock
+magnet|🧲|red|
+envelope|✉|white|letter,mail
+trophy|🏆|yellow|cup|trophies
+football|⚽||soccer ball,ball
+hat|🎩|black|top hat
+shirt|👕||t shirt,tee
+skull|💀|white|
 """
 
 # Enough for the larger presets; names come from the Unicode data.
@@ -123,9 +167,10 @@ def _all_things() -> tuple[Thing, ...]:
     curated = [_curated(line) for line in _CURATED.strip().splitlines()]
     named = {thing.name: thing for thing in curated}
     taken = {word for thing in curated for word in thing.synonyms}
+    drawn = {thing.emoji for thing in curated}
     for emoji in MORE:
         thing = _from_unicode(emoji)
-        if thing.name not in taken:
+        if emoji not in drawn and thing.name not in taken:
             named.setdefault(thing.name, thing)
     return tuple(named.values())
 

@@ -106,6 +106,7 @@ def train_encoder(preset: Preset, workplace: Workplace) -> None:
     done = workplace.file("vae-first.pt")
     if done.exists():
         return
+    torch.manual_seed(preset.seed)
     vae = cast("AutoencoderTiny", new_vae(preset).to(workplace.device, memory_format=torch.channels_last))
     _train(vae, preset, workplace, decoder_only=False)
     save_atomically({"vae": vae.state_dict(), "scaling": 1 / _spread(vae, preset, workplace)}, done)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,9 +11,9 @@ from hypothesis import strategies as st
 
 from core.contract.names import Sampler
 from core.worker.batcher import compatible, pick
-from core.worker.renderer import DrawJob
+from core.worker.renderer import DrawJob, EmbeddingUse, LoraUse
 
-MAY_DIFFER = {"id", "prompt", "negative_prompt", "seed", "censor_nsfw"}
+MAY_DIFFER = {"id", "prompt", "negative_prompt", "seed", "censor_nsfw", "unused"}
 PLAIN = DrawJob(id="a", model="little", prompt="a cat", source_image=b"x")
 OTHER: dict[str, object] = {
     "model": "big",
@@ -30,6 +31,8 @@ OTHER: dict[str, object] = {
     "source_image": None,
     "source_mask": b"m",
     "source_processing": "remix",
+    "loras": (LoraUse("x", Path("x.safetensors")),),
+    "embeddings": (EmbeddingUse("x", Path("x.safetensors"), "<x>"),),
 }
 
 
