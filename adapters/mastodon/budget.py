@@ -36,6 +36,8 @@ USUAL = {
 }
 """Mastodon's limits: so many in so many seconds."""
 _EPOCH = 1_000_000_000
+_SOON = 1.0
+"""Seconds until a call asks again whose window's end is about to be told by calls that are on their way."""
 
 
 def kind_of(method: str, path: str) -> Kind:
@@ -56,6 +58,8 @@ class _Window:
     left: int
     ends: float
     flying: int = 0
+    told: bool = False
+    """The instance said when it ends; else that is the usual length, which may be far too long."""
 
 
 class Budget:
@@ -68,6 +72,8 @@ class Budget:
     def take(self, kind: Kind) -> float:
         """Reserve a call; the seconds to wait before asking again, 0 where it may go out now."""
         window = self._open(kind)
+        if window.left <= 0 and window.flying and not window.told:
+            return _SOON
         if window.left <= 0:
             return max(0.01, window.ends - self._clock())
         window.left -= 1
@@ -94,7 +100,7 @@ class Budget:
         others = max(0, window.flying - 1)
         newer = ends > window.ends + 1.0 or window.ends <= self._clock()
         window.left = left - others if newer else min(window.left, left - others)
-        window.ends = ends
+        window.ends, window.told = ends, True
 
     def exhausted(self, kind: Kind, headers: Mapping[str, str]) -> float:
         """The instance refused for now (429); the seconds until its next window."""
@@ -103,13 +109,13 @@ class Budget:
         except (KeyError, ValueError, OverflowError):
             wait = _MINUTE
         window = self._windows[kind]
-        window.left, window.ends = 0, self._clock() + max(0.05, wait)
+        window.left, window.ends, window.told = 0, self._clock() + max(0.05, wait), True
         return max(0.05, wait)
 
     def _open(self, kind: Kind) -> _Window:
         window, now = self._windows[kind], self._clock()
         if window.ends <= now:
-            window.left, window.ends = window.most - window.flying, now + USUAL[kind][1]
+            window.left, window.ends, window.told = window.most - window.flying, now + USUAL[kind][1], False
         return window
 
 

@@ -22,29 +22,30 @@ async def ask(horde: Any, key: str, **fields: Any) -> Any:
     return await horde.post(ASYNC, body, key)
 
 
-async def test_the_owner_pays(horde: Any, picture: bytes, until: Any) -> None:
+async def test_the_owner_pays(start: Any, picture: bytes, until: Any) -> None:
     """What is drawn with a shared key costs its owner, counts against its limit, and still counts when it is gone."""
-    me, key = await horde.account("Owner", kudos=1000, trusted=True)
-    shared = await share(horde, key, kudos=50, name="for friends", expiry=3)
-    assert (shared["kudos"], shared["utilized"], shared["username"]) == (50, 0, f"Owner#{me}")
-    assert shared["expiry"].endswith("Z")
-    assert (await ask(horde, shared["id"])).status == 202
-    await horde.deliver(await horde.pop(), picture)
-    owner = (await horde.get("/api/v2/find_user", key)).json
-    assert owner["kudos"] < 1014
-    assert owner["sharedkey_ids"] == [shared["id"]]
-    used = (await horde.get(f"{SHARED}/{shared['id']}")).json["utilized"]
-    assert used == round(1014 - owner["kudos"]) > 0
-    behind = (await horde.get("/api/v2/find_user", shared["id"])).json
-    assert behind["username"] == f"Owner#{me} (Shared Key: for friends)"
-    assert "sharedkey_ids" not in behind
-    await horde.change("UPDATE requests SET expires_at = 1")
+    async with start(sweep_every=0.1) as horde:
+        me, key = await horde.account("Owner", kudos=1000, trusted=True)
+        shared = await share(horde, key, kudos=50, name="for friends", expiry=3)
+        assert (shared["kudos"], shared["utilized"], shared["username"]) == (50, 0, f"Owner#{me}")
+        assert shared["expiry"].endswith("Z")
+        assert (await ask(horde, shared["id"])).status == 202
+        await horde.deliver(await horde.pop(), picture)
+        owner = (await horde.get("/api/v2/find_user", key)).json
+        assert owner["kudos"] < 1014
+        assert owner["sharedkey_ids"] == [shared["id"]]
+        used = (await horde.get(f"{SHARED}/{shared['id']}")).json["utilized"]
+        assert used == round(1014 - owner["kudos"]) > 0
+        behind = (await horde.get("/api/v2/find_user", shared["id"])).json
+        assert behind["username"] == f"Owner#{me} (Shared Key: for friends)"
+        assert "sharedkey_ids" not in behind
+        await horde.change("UPDATE requests SET expires_at = 1")
 
-    async def forgotten() -> bool:
-        return await horde.value("SELECT count(*) FROM requests") == 0
+        async def forgotten() -> bool:
+            return await horde.value("SELECT count(*) FROM requests") == 0
 
-    await until(forgotten)
-    assert (await horde.get(f"{SHARED}/{shared['id']}")).json["utilized"] == used
+        await until(forgotten)
+        assert (await horde.get(f"{SHARED}/{shared['id']}")).json["utilized"] == used
 
 
 async def test_its_limits_hold(horde: Any) -> None:
