@@ -9,16 +9,19 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from core import log
 
 
 @pytest.fixture(autouse=True)
-def _restore_root_logger() -> Iterator[None]:
+def _leave_no_trace() -> Iterator[None]:
+    """What is configured here would show in whatever test comes next in this process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
     root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
 
 
 def test_lines_are_json_with_fields(capsys: pytest.CaptureFixture[str]) -> None:
